@@ -1,0 +1,56 @@
+#pragma once
+// The subcommands of `graphflow`: what the command line says, and one function each (apps/<name>.cpp). They throw gf::Error;
+// main turns that into one line on stderr and the exit code.
+#include <string>
+#include <vector>
+
+namespace gf {
+
+// What the training subcommands share.
+struct RunFlags {
+  std::string config;             // TOML file; may be empty
+  std::vector<std::string> sets;  // a.b=c
+  std::string output;             // run folder, instead of output.dir
+  std::string device = "auto";
+  int threads = -1;  // instead of train.threads
+  bool resume = false, overwrite = false, quiet = false;
+};
+
+struct TrainFlags : RunFlags {
+  std::string init;  // instead of model.init
+};
+struct DistillFlags : RunFlags {
+  std::string teacher, paraphrasers;  // instead of distill.*
+  std::string compare;                // run folder of the student trained alone, for the report
+};
+struct EvaluateFlags {
+  std::string model, config, output, split = "test", device = "auto";
+  std::vector<std::string> sets;
+  int threads = 0;
+};
+struct PredictFlags {
+  std::string model, output, device = "auto";
+  std::vector<std::string> inputs;  // files or folders
+  int threads = 0, batch_size = 8;
+  bool preview = false, keep_existing = false;
+};
+struct InfoFlags {
+  std::string subject;  // empty, a network's name, or a file
+  double width = 1;
+  int in_channels = 1, classes = 2;
+};
+struct DemoFlags {
+  bool full = false, overwrite = false;
+  std::string output = "runs/demo", device = "auto";
+  int threads = 0;
+};
+
+int train_command(const TrainFlags& flags);
+int paraphrase_command(const DistillFlags& flags);
+int distill_command(const DistillFlags& flags);
+int evaluate_command(const EvaluateFlags& flags);
+int predict_command(const PredictFlags& flags);
+int info_command(const InfoFlags& flags);
+int demo_command(const DemoFlags& flags);
+
+}  // namespace gf

@@ -1,0 +1,178 @@
+#pragma once
+// The run configuration: plain structs, filled from built-in defaults, then a TOML file, then `--set a.b=c`.
+//
+// A member is named as its key (`config.train.batch_size` is `train.batch_size`); config_keys.cpp says for each key
+// what it means and what it may hold. A key that does not exist, a value of the wrong type and a value outside its
+// range are refused with file and line (ErrorKind::usage). Words ("adam", "gram") stay text here: the code that uses
+// one turns it into its own enum, so this file needs to know none of them.
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gf {
+
+struct AugmentConfig {
+  bool hflip = false, vflip = false, rot90 = false;
+  double rotation_deg = 0;
+  double zoom = 0;
+  double intensity = 0;
+
+  bool operator==(const AugmentConfig&) const = default;
+};
+
+struct DataConfig {
+  std::string layout = "images_masks";
+  std::string root;
+  std::map<int, int> label_map;
+  int ignore_index = -1;
+  std::vector<std::string> class_names;
+  int channels = 1;
+  std::string normalisation = "percentile";
+  int slice_axis = 2;
+  int shrink = 1;
+  int pad_multiple = 0;
+  std::vector<int> pad_to;
+  int cache_mb = 2048;
+  int workers = 1;
+  AugmentConfig augment;
+
+  bool operator==(const DataConfig&) const = default;
+};
+
+struct ModelConfig {
+  std::string arch = "mobile_unet";
+  double width = 1;
+  double dropout = 0.5;
+  int num_classes = 0;
+  int in_channels = 0;
+  std::string init;
+  bool init_strict = true;
+
+  bool operator==(const ModelConfig&) const = default;
+};
+
+struct TrainConfig {
+  int max_iterations = 0;
+  int epochs = 200;
+  int batch_size = 8;
+  int accumulate = 1;
+  std::int64_t seed = 1;
+  int threads = 0;
+  int log_every = 10;
+  int eval_every = 500;
+  int save_every = 500;
+  double save_minutes = 10;
+  double clip_norm = 0;
+  bool trace_nan = false;
+
+  bool operator==(const TrainConfig&) const = default;
+};
+
+struct OptimConfig {
+  std::string name = "adam";
+  double lr = 3e-4;
+  double momentum = 0.9;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 2e-4;
+  std::string schedule = "poly";
+  double power = 0.9;
+  std::vector<int> milestones = {};
+  double gamma = 0.1;
+
+  bool operator==(const OptimConfig&) const = default;
+};
+
+struct LossConfig {
+  double ce = 1, dice = 0;
+  std::vector<double> class_weights;
+
+  bool operator==(const LossConfig&) const = default;
+};
+
+struct GraphConfig {
+  double vertex_weight = 1e-5, edge_weight = 1e-9;
+  int k = 3;
+  std::string edges = "gram";
+  std::string salience = "peak";
+  bool absolute = false;
+  std::string reduction = "sum";
+
+  bool operator==(const GraphConfig&) const = default;
+};
+
+struct LogitsConfig {
+  double weight = 1, tau = 1;
+  bool element_mean = true;
+
+  bool operator==(const LogitsConfig&) const = default;
+};
+
+struct DistillConfig {
+  std::string teacher, paraphrasers;
+  std::vector<std::string> teacher_taps, student_taps;
+  int warmup_steps = 0;
+  GraphConfig graph;
+  LogitsConfig kd;
+
+  bool operator==(const DistillConfig&) const = default;
+};
+
+struct ParaphraseConfig {
+  int factors = 0;
+  int max_iterations = 0;
+  int epochs = 200;
+  OptimConfig optim = {.name = "sgd"};
+
+  bool operator==(const ParaphraseConfig&) const = default;
+};
+
+struct EvalConfig {
+  std::string distance = "mm";
+
+  bool operator==(const EvalConfig&) const = default;
+};
+
+struct OutputConfig {
+  std::string dir;
+
+  bool operator==(const OutputConfig&) const = default;
+};
+
+struct Config {
+  DataConfig data;
+  ModelConfig model;
+  TrainConfig train;
+  OptimConfig optim;
+  LossConfig loss;
+  DistillConfig distill;
+  ParaphraseConfig paraphrase;
+  EvalConfig eval;
+  OutputConfig output;
+
+  bool operator==(const Config&) const = default;
+};
+
+// Defaults, then the file (none where `path` is empty), then each "a.b=c" in order. What the rest decides is filled in:
+// model.in_channels from data.channels, model.num_classes from data.class_names (where there are none it stays 0, for
+// the data set to fill), output.dir from the file's name.
+Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
+
+// The same from text, as stored in a checkpoint; `name` stands for the file in messages.
+Config parse_config(std::string_view text, const std::string& name, const std::vector<std::string>& overrides = {});
+
+// Refuses keys left empty that a subcommand cannot do without: require_keys(config, {"data.root", "distill.teacher"}).
+void require_keys(const Config& config, std::initializer_list<std::string_view> keys);
+
+// Every key with its value, its meaning and its default as comments; parse_config() of it gives `config` again.
+std::string config_to_toml(const Config& config);
+
+// Every key with type, default, allowed values and meaning, for --help and the documents.
+std::string print_schema();
+
+// One line a key whose values differ: "optim.lr: 0.001 -> 0.0003". What a resumed run shows.
+std::vector<std::string> config_diff(const Config& before, const Config& after);
+
+}  // namespace gf

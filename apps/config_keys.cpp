@@ -1,0 +1,184 @@
+#include "apps/config_keys.h"
+
+#include <utility>
+
+#include "models/network.h"
+
+namespace gf {
+namespace {
+
+Limits any() { return {}; }
+Limits at_least(double low) { return {.low = low}; }
+Limits above(double low) { return {.low = low, .above_low = true}; }
+Limits between(double low, double high) { return {.low = low, .high = high}; }
+Limits above_to(double low, double high) { return {.low = low, .high = high, .above_low = true}; }
+Limits one_of(std::vector<std::string> choices) { return {.choices = std::move(choices)}; }
+
+class Table {
+ public:
+  template <class T>
+  void add(std::string name, T& value, Limits limits, std::string doc, std::vector<std::string> aliases = {}) {
+    keys_.push_back({std::move(name), Slot(&value), std::move(doc), std::move(limits), std::move(aliases)});
+  }
+  std::vector<Key> take() { return std::move(keys_); }
+
+ private:
+  std::vector<Key> keys_;
+};
+
+void add_data(Table& t, DataConfig& d) {
+  t.add("data.layout", d.layout, one_of({"brain", "images_masks", "nifti_cases"}),
+        "How the data set lies on the disk: the brain volume of the package mricron-data, pictures and masks with an "
+        "index.csv, or NIfTI cases with an index.csv",
+        {"preset", "dataset"});
+  t.add("data.root", d.root, any(), "Folder of the data set; layout brain finds its own", {"root_path", "path"});
+  t.add("data.label_map", d.label_map, between(0, 254),
+        "Stored label = class, for labels that are not their class: { 255 = 1 }; 0 is background unless listed");
+  t.add("data.ignore_index", d.ignore_index, between(-1, 65535),
+        "Stored label of pixels that neither loss nor metrics count; -1: none");
+  t.add("data.class_names", d.class_names, any(), "One name a class, background first; empty: as the data set says",
+        {"classes", "labels"});
+  t.add("data.channels", d.channels, between(1, 64),
+        "1: gray, 3: RGB, pictures are turned into it; of volumes: as many as the files hold", {"input_channels"});
+  t.add("data.normalisation", d.normalisation, one_of({"none", "minmax", "percentile", "zscore"}),
+        "Intensities of each volume or picture: as stored; to 0..1 by its extremes or by its percentiles 0.5 and 99.5; "
+        "or to mean 0 and deviation 1",
+        {"normalization", "normalize"});
+  t.add("data.slice_axis", d.slice_axis, between(0, 2), "Of volumes: voxel axis that counts the slices, 0 = x");
+  t.add("data.shrink", d.shrink, between(1, 16), "Slices and pictures are made smaller by this whole factor");
+  t.add("data.pad_multiple", d.pad_multiple, between(0, 1024),
+        "Height and width are padded to a multiple of this, results cropped back; 0: the network's stride");
+  t.add("data.pad_to", d.pad_to, between(1, 16384),
+        "Height and width at least, so that pictures of several sizes fit one batch; empty: no least size",
+        {"img_size", "size", "patch_size"});
+  t.add("data.cache_mb", d.cache_mb, at_least(0), "Decoded pictures kept in memory, at most this many MiB", {"cache"});
+  t.add("data.workers", d.workers, between(0, 64),
+        "Threads that prepare batches ahead; 0: the training thread does. Batches are the same whatever their number",
+        {"num_workers"});
+  AugmentConfig& a = d.augment;
+  t.add("data.augment.hflip", a.hflip, any(), "Left-right, every second time");
+  t.add("data.augment.vflip", a.vflip, any(), "Upside down, every second time");
+  t.add("data.augment.rot90", a.rot90, any(), "A multiple of 90 degrees; of pictures that are not square, 180 only");
+  t.add("data.augment.rotation_deg", a.rotation_deg, between(0, 180), "Turn by up to this many degrees either way",
+        {"rotate", "degrees"});
+  t.add("data.augment.zoom", a.zoom, between(0, 4), "Larger or smaller by up to a factor of 1 + this");
+  t.add("data.augment.intensity", a.intensity, between(0, 1),
+        "Gain within 1 +- this, offset within +- half of it (of the range), gamma by up to a factor of 1 + this",
+        {"brightness", "contrast"});
+}
+
+void add_model(Table& t, ModelConfig& m) {
+  t.add("model.arch", m.arch, one_of(network_names()), "Network", {"name", "network", "model"});
+  t.add("model.width", m.width, above_to(0, 4), "Multiplies every channel count; 1 is the published network");
+  t.add("model.dropout", m.dropout, between(0, 0.95),
+        "Dropout2d before FANet's classifier; the published 0.5 is made for 64 channels and starves a narrow network",
+        {"drop_rate"});
+  t.add("model.num_classes", m.num_classes, between(0, 255),
+        "Classes with background; 0: as many as data.class_names or the data set names", {"classes", "n_classes"});
+  t.add("model.in_channels", m.in_channels, between(0, 64), "Of the pictures; 0: data.channels");
+  t.add("model.init", m.init, any(), "Start from the weights in this .safetensors file or checkpoint",
+        {"pretrained", "weights"});
+  t.add("model.init_strict", m.init_strict, any(), "Every weight must match; false: by name, listing what did not");
+}
+
+void add_train(Table& t, TrainConfig& r) {
+  t.add("train.max_iterations", r.max_iterations, at_least(0), "Optimiser steps; 0: train.epochs decides",
+        {"steps", "iterations", "max_steps", "iters"});
+  t.add("train.epochs", r.epochs, at_least(0), "Rounds over the training part where max_iterations is 0",
+        {"max_epochs", "num_epochs"});
+  t.add("train.batch_size", r.batch_size, between(1, 4096), "Pictures a forward pass", {"batch", "b"});
+  t.add("train.accumulate", r.accumulate, between(1, 4096), "Forward and backward passes an optimiser step",
+        {"accumulation_steps", "grad_accum"});
+  t.add("train.seed", r.seed, at_least(0), "Of weights, order, augmentation and dropout");
+  t.add("train.threads", r.threads, between(0, 1024), "CPU threads; 0: one a core", {"num_threads"});
+  t.add("train.log_every", r.log_every, at_least(1), "Steps between rows of metrics.csv", {"print_every"});
+  t.add("train.eval_every", r.eval_every, at_least(0), "Steps between validations; 0: only at the end",
+        {"val_every", "eval_interval"});
+  t.add("train.save_every", r.save_every, at_least(0), "Steps between checkpoints; 0: only by time and at the end",
+        {"checkpoint_every", "save_interval"});
+  t.add("train.save_minutes", r.save_minutes, at_least(0), "Minutes between checkpoints; 0: only by steps");
+  t.add("train.clip_norm", r.clip_norm, at_least(0), "Largest norm of the whole gradient; 0: no clipping",
+        {"grad_clip", "max_norm"});
+  t.add("train.trace_nan", r.trace_nan, any(), "Name the first operation that gives NaN or infinity (slower)");
+}
+
+void add_optim(Table& t, const std::string& section, OptimConfig& o) {
+  const auto key = [&](const char* name) { return section + "." + name; };
+  t.add(key("name"), o.name, one_of({"sgd", "adam", "adamw"}), "Optimiser", {"optimizer", "optimiser", "type"});
+  t.add(key("lr"), o.lr, above(0), "Learning rate at the start", {"base_lr", "learning_rate"});
+  t.add(key("momentum"), o.momentum, between(0, 0.9999), "Of sgd");
+  t.add(key("beta1"), o.beta1, between(0, 0.9999), "Of adam and adamw: decay of the mean gradient");
+  t.add(key("beta2"), o.beta2, between(0, 0.999999), "Of adam and adamw: decay of the mean squared gradient");
+  t.add(key("eps"), o.eps, above(0), "Of adam and adamw: added to the root");
+  t.add(key("weight_decay"), o.weight_decay, at_least(0), "Added to the gradient (sgd, adam) or apart from it (adamw)",
+        {"wd"});
+  t.add(key("schedule"), o.schedule, one_of({"constant", "poly", "step"}),
+        "lr at step i of n: lr, lr (1 - i/n)^power, or lr gamma^(milestones passed)", {"scheduler", "lr_schedule"});
+  t.add(key("power"), o.power, above(0), "Of schedule poly");
+  t.add(key("milestones"), o.milestones, at_least(1), "Of schedule step: the steps at which lr is multiplied by gamma",
+        {"lr_steps"});
+  t.add(key("gamma"), o.gamma, above_to(0, 1), "Of schedule step");
+}
+
+void add_loss(Table& t, LossConfig& l) {
+  t.add("loss.ce", l.ce, at_least(0), "Weight of the cross entropy", {"cross_entropy"});
+  t.add("loss.dice", l.dice, at_least(0), "Weight of the soft Dice loss");
+  t.add("loss.class_weights", l.class_weights, at_least(0), "One weight a class in the cross entropy; empty: all 1");
+}
+
+void add_distill(Table& t, DistillConfig& d) {
+  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher");
+  t.add("distill.paraphrasers", d.paraphrasers, any(),
+        "Checkpoint with both paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",
+        {"paraphraser", "paraphraser_shallow", "paraphraser_deep"});
+  t.add("distill.teacher_taps", d.teacher_taps, any(),
+        "Names of its shallow and its deep map; empty: the published ones", {"taps"});
+  t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
+  t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
+        {"warmup", "rampup"});
+  GraphConfig& g = d.graph;
+  t.add("distill.graph.vertex_weight", g.vertex_weight, at_least(0), "Of the variation graph's vertices; 0: off",
+        {"lambda_vert", "vertices", "lambda1"});
+  t.add("distill.graph.edge_weight", g.edge_weight, at_least(0), "Of the variation graph's edges; 0: off",
+        {"lambda_edge", "lambda2"});
+  t.add("distill.graph.k", g.k, between(1, 15), "Odd side of the patch around a channel's most salient place",
+        {"patch_size"});
+  t.add("distill.graph.edges", g.edges, one_of({"gram", "variation", "distance"}),
+        "Difference of the layers' Gram matrices, Gram matrix of the vertex differences, or difference of squared "
+        "distances",
+        {"edge_mode"});
+  t.add("distill.graph.salience", g.salience, one_of({"peak", "window"}),
+        "Salient place: the largest value, or the k x k window of the largest mean", {"mode"});
+  t.add("distill.graph.absolute", g.absolute, any(), "Salience of |F| instead of F", {"abs_salience"});
+  t.add("distill.graph.reduction", g.reduction, one_of({"sum", "mean"}),
+        "Sum over batch, channels and patch, as published (the weights fit it), or mean", {"normalize"});
+  t.add("distill.kd.weight", d.kd.weight, at_least(0), "Of the logits distillation; 0: off", {"lambda_kd", "alpha"});
+  t.add("distill.kd.tau", d.kd.tau, above(0), "Temperature", {"temperature", "t"});
+  t.add("distill.kd.element_mean", d.kd.element_mean, any(),
+        "Mean over pixels and classes, as published; false: mean over pixels of the sum over classes");
+}
+
+}  // namespace
+
+std::vector<Key> config_keys(Config& c) {
+  Table t;
+  add_data(t, c.data);
+  add_model(t, c.model);
+  add_train(t, c.train);
+  add_optim(t, "optim", c.optim);
+  add_loss(t, c.loss);
+  add_distill(t, c.distill);
+  t.add("paraphrase.factors", c.paraphrase.factors, between(0, 4096),
+        "Channels of the factors; 0: as many as the student's taps (24 Mobile U-Net, 64 ENet and ERFNet at width 1)");
+  t.add("paraphrase.max_iterations", c.paraphrase.max_iterations, at_least(0),
+        "Optimiser steps of each paraphraser; 0: paraphrase.epochs decides", {"steps"});
+  t.add("paraphrase.epochs", c.paraphrase.epochs, at_least(0),
+        "Rounds over the training part where max_iterations is 0");
+  add_optim(t, "paraphrase.optim", c.paraphrase.optim);
+  t.add("eval.distance", c.eval.distance, one_of({"mm", "voxel"}), "Unit of HD95", {"spacing"});
+  t.add("output.dir", c.output.dir, any(), "Run folder; empty: runs/ and the name of the configuration file",
+        {"out", "exp", "output_dir"});
+  return t.take();
+}
+
+}  // namespace gf

@@ -1,0 +1,106 @@
+// graphflow distill: a student with Graph Flow, logits distillation and labels.
+#include <fmt/format.h>
+
+#include "apps/commands.h"
+#include "apps/evaluation.h"
+#include "apps/interrupt.h"
+#include "apps/run_observer.h"
+#include "apps/run_report.h"
+#include "apps/session.h"
+#include "distill/distillation.h"
+#include "distill/inference.h"
+#include "distill/model_file.h"
+#include "distill/taps.h"
+#include "engine/autograd.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+DistillationOptions distillation_options(const Config& config, const Dataset& dataset, const Network& teacher, const Network& student) {
+  DistillationOptions o;
+  const DistillConfig& d = config.distill;
+  o.supervised = supervised_options(config, dataset);
+  o.vertex_weight = d.graph.vertex_weight;
+  o.edge_weight = d.graph.edge_weight;
+  o.kd_weight = d.kd.weight;
+  o.kd_tau = static_cast<float>(d.kd.tau);
+  o.kd_element_mean = d.kd.element_mean;
+  o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak, d.graph.absolute};
+  o.graph.graph.edges = d.graph.edges == "gram"        ? EdgeMode::gram
+                        : d.graph.edges == "variation" ? EdgeMode::variation
+                                                       : EdgeMode::distance;
+  o.graph.graph.reduction = d.graph.reduction == "sum" ? GraphReduction::sum : GraphReduction::mean;
+  o.teacher_taps = tap_pair(d.teacher_taps, teacher);
+  o.student_taps = tap_pair(d.student_taps, student);
+  o.warmup_steps = d.warmup_steps;
+  return o;
+}
+
+void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file, std::int64_t in_channels) {
+  const auto [shallow, deep] = tap_channels(student, o.student_taps, in_channels);
+  if (shallow == file.description.factors && deep == file.description.factors) return;
+  throw Error(ErrorKind::usage,
+              {"the paraphrasers do not fit the student", "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
+               fmt::format("{} and {} factors", shallow, deep), std::to_string(file.description.factors),
+               "run graphflow paraphrase with this student's configuration"});
+}
+
+void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std::string& file) {
+  if (teacher.description.options.classes == dataset.classes()) return;
+  bad_data("the teacher knows other classes than the data set", file, std::to_string(dataset.classes()),
+           std::to_string(teacher.description.options.classes), "train the teacher on this data set");
+}
+
+}  // namespace
+
+int distill_command(const DistillFlags& flags) {
+  const std::atomic<bool>& stop = stop_requested();
+  Config config = resolve_config(flags);
+  if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
+  if (!flags.paraphrasers.empty()) config.distill.paraphrasers = flags.paraphrasers;
+  if (config.distill.paraphrasers.empty())
+    config.distill.paraphrasers = config.output.dir + "/paraphraser/checkpoints/best.gfm";
+  require_keys(config, {"distill.teacher"});
+  start_engine(flags.device, config.train.threads);
+  trace_nan(config.train.trace_nan);
+
+  const NetworkFile teacher = load_network(config.distill.teacher);
+  const std::int64_t student_stride = make_network(config.model.arch, {.width = 0.01})->stride();
+  const Dataset dataset = open_configured_dataset(config, std::max(student_stride, teacher.network->stride()));
+  check_classes(teacher, dataset, config.distill.teacher);
+  const auto student = make_network(config.model.arch, network_options(config));
+  student->initialise(static_cast<std::uint64_t>(config.train.seed));
+  const DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
+  ParaphraserFile paraphrasers;
+  if (options.vertex_weight != 0 || options.edge_weight != 0) {
+    paraphrasers = load_paraphrasers(config.distill.paraphrasers);
+    check_factors(*student, options, paraphrasers, config.model.in_channels);
+  }
+
+  Loader loader(dataset, Split::train, loader_options(config));
+  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  RunFolder folder = open_run_folder(config.output.dir, flags, config);
+  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names, dataset.preprocessing};
+  FileEntries entries = description.to_entries();
+  entries["config"] = config_to_toml(config);
+  DistillationTask task(*student, *teacher.network, paraphrasers.paraphrasers.get(), options,
+                        [&] { return segmentation_validation(*student, validation, dataset); }, entries);
+
+  const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
+  RunObserver observer(fmt::format("distill {}", config.model.arch), folder, steps, config.train.log_every,
+                       {"ce", "dice", "kd", "vertex", "edge"}, segmentation_value_names(dataset), flags.quiet);
+  const TrainingResult result =
+      run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,
+                   resume_file(folder, flags), &stop);
+  observer.finish();
+  if (result.interrupted) return say_interrupted(result, folder, "distill");
+  std::vector<ReportEntry> entries_of_report{{"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
+  if (!flags.compare.empty())
+    entries_of_report.push_back({config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
+  entries_of_report.push_back({config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
+  report_run(folder, dataset, entries_of_report, config);
+  return 0;
+}
+
+}  // namespace gf

@@ -1,0 +1,97 @@
+#include "apps/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "engine/autograd.h"
+#include "engine/ops/mac_counter.h"
+#include "kernels/error.h"
+
+namespace gf {
+
+std::vector<std::string> segmentation_value_names(const Dataset& dataset) {
+  std::vector<std::string> names{"val_dice", "val_iou", "val_accuracy", "val_dice_grid"};
+  for (std::size_t i = 1; i < dataset.class_names.size(); ++i) names.push_back(validation_dice_name(dataset.class_names[i]));
+  return names;
+}
+
+Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                            bool millimetres) {
+  Evaluation e{SegmentationScores(dataset.class_names), {}};
+  for (const PreparedCase& c : cases) {
+    ScoreOptions options;
+    if (millimetres) options.spacing = c.spacing_mm;
+    options.volume = c.volume;
+    options.ignore = dataset.preprocessing.label_map.ignore_index;
+    e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
+    e.scores.add(score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), options));
+  }
+  return e;
+}
+
+void write_scores(const std::string& folder, const SegmentationScores& scores, bool millimetres) {
+  scores.write_summary_json(folder + "/summary.json", millimetres ? "mm" : "voxel");
+  scores.write_per_case_csv(folder + "/per_case.csv");
+  scores.write_per_class_csv(folder + "/per_class.csv");
+}
+
+namespace {
+
+struct Latency {
+  double median_ms, p95_ms;
+};
+
+Latency measure_latency(const Network& network, const Tensor& picture) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kWarmUp = 3, kRuns = 20;
+  const NoGrad off;
+  Random unused;
+  std::vector<double> ms;
+  for (int i = 0; i < kWarmUp + kRuns; ++i) {
+    const auto start = Clock::now();
+    network.forward(picture, unused);
+    if (i >= kWarmUp) ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  std::sort(ms.begin(), ms.end());
+  return {ms[ms.size() / 2], ms[ms.size() * 95 / 100]};
+}
+
+std::int64_t count_macs(const Network& network, const Tensor& picture) {
+  const NoGrad off;
+  Random unused;
+  const MacCounter counter;
+  network.forward(picture, unused);
+  return counter.count();
+}
+
+}  // namespace
+
+ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const Evaluation& evaluation,
+                         const Tensor& one_picture) {
+  ModelResult r;
+  r.name = name;
+  r.role = role;
+  r.parameters = static_cast<double>(network.parameter_count());
+  r.macs = static_cast<double>(count_macs(network, one_picture));
+  const Latency latency = measure_latency(network, one_picture);
+  r.latency_ms = latency.median_ms;
+  r.latency_p95_ms = latency.p95_ms;
+  const SegmentationScores& s = evaluation.scores;
+  const ConfusionMatrix& pooled = s.pooled();
+  r.accuracy = pooled.accuracy();
+  for (int k = 0; k < pooled.classes(); ++k) r.per_class.push_back({pooled.dice(k), pooled.iou(k), s.summary(k).hd95_mean});
+  r.mean = {pooled.foreground_dice(), pooled.foreground_iou(), s.mean_hd95()};
+  return r;
+}
+
+std::string best_or_final(const std::string& run_folder) {
+  for (const char* name : {"best.gfm", "final.gfm"}) {
+    const std::string file = run_folder + "/checkpoints/" + name;
+    if (std::filesystem::exists(file)) return file;
+  }
+  throw Error(ErrorKind::usage, {"no trained model in the run folder", run_folder, "checkpoints/best.gfm or final.gfm", "neither",
+                                 "finish the run first: graphflow train --resume -o " + run_folder});
+}
+
+}  // namespace gf

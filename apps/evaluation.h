@@ -1,0 +1,37 @@
+#pragma once
+// Scores of a trained network on a split, and what a report says of its size and speed.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/report/report_data.h"
+#include "apps/run_folder.h"
+#include "data/metrics/segmentation_metrics.h"
+#include "distill/inference.h"
+
+namespace gf {
+
+// Names of segmentation_validation's values, for metrics.csv.
+std::vector<std::string> segmentation_value_names(const Dataset& dataset);
+
+struct Evaluation {
+  SegmentationScores scores;
+  std::vector<std::vector<Mask>> predictions;  // per case, per slice, at the file's size
+};
+
+// With HD95 in mm where `millimetres`, else in voxels.
+Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                            bool millimetres);
+
+// summary.json, per_case.csv, per_class.csv.
+void write_scores(const std::string& folder, const SegmentationScores& scores, bool millimetres);
+
+// The row of a report: scores pooled over the split, parameters, MACs and latency of one picture of this size.
+ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const Evaluation& evaluation,
+                         const Tensor& one_picture);
+
+// The file to use of a run: best.gfm, else final.gfm. Throws where the run has neither.
+std::string best_or_final(const std::string& run_folder);
+inline std::string best_or_final(const RunFolder& folder) { return best_or_final(folder.path()); }
+
+}  // namespace gf

@@ -1,0 +1,67 @@
+// graphflow paraphrase: the two paraphrasers of a teacher, trained on its features alone.
+#include <fmt/format.h>
+
+#include "apps/commands.h"
+#include "apps/interrupt.h"
+#include "apps/run_observer.h"
+#include "apps/session.h"
+#include "distill/inference.h"
+#include "distill/model_file.h"
+#include "distill/paraphrase.h"
+#include "distill/taps.h"
+#include "engine/autograd.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const Preprocessing& preprocessing, std::size_t batch) {
+  std::vector<Tensor> batches;
+  for (const PreparedCase& c : cases)
+    for (std::size_t begin = 0; begin < c.images.size(); begin += batch)
+      batches.push_back(image_batch(c, begin, std::min(batch, c.images.size() - begin), preprocessing));
+  return batches;
+}
+
+}  // namespace
+
+int paraphrase_command(const DistillFlags& flags) {
+  const std::atomic<bool>& stop = stop_requested();
+  Config config = resolve_config(flags);
+  if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
+  require_keys(config, {"distill.teacher"});
+  start_engine(flags.device, config.train.threads);
+  trace_nan(config.train.trace_nan);
+  const NetworkFile teacher = load_network(config.distill.teacher);
+  const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
+
+  const TapPair taps = tap_pair(config.distill.teacher_taps, *teacher.network);
+  const auto channels = tap_channels(*teacher.network, taps, teacher.description.options.in_channels);
+  const std::int64_t factors = config.paraphrase.factors > 0
+                                   ? config.paraphrase.factors
+                                   : make_network(config.model.arch, network_options(config))->tap_channels();
+  const ParaphraserDescription description{channels.first, channels.second, factors, taps};
+  ParaphraserPair paraphrasers(channels.first, channels.second, factors);
+  paraphrasers.initialise(static_cast<std::uint64_t>(config.train.seed));
+
+  Loader loader(dataset, Split::train, loader_options(config));
+  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  RunFolder folder = open_run_folder(config.output.dir + "/paraphraser", flags, config);
+  FileEntries entries = description.to_entries();
+  entries["config"] = config_to_toml(config);
+  ParaphraseTask task(paraphrasers, *teacher.network, taps,
+                      [&] { return image_batches(validation, dataset.preprocessing, 8); }, entries);
+
+  const std::int64_t steps = total_steps(config.paraphrase.max_iterations, config.paraphrase.epochs, loader);
+  RunObserver observer("paraphrasers", folder, steps, config.train.log_every, {"shallow", "deep"},
+                       {"val_error_shallow", "val_error_deep"}, flags.quiet);
+  const TrainingResult result =
+      run_training(task, loader, trainer_options(config, config.paraphrase.optim, steps, folder.checkpoints()), observer,
+                   resume_file(folder, flags), &stop);
+  observer.finish();
+  if (result.interrupted) return say_interrupted(result, folder, "paraphrase");
+  fmt::print("paraphrasers: {}/best.gfm (step {})\n", folder.checkpoints(), result.best_step);
+  return 0;
+}
+
+}  // namespace gf

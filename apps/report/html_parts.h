@@ -1,0 +1,19 @@
+#pragma once
+// The pieces html_report.cpp is put together from.
+#include <string>
+
+#include "apps/report/report_data.h"
+
+namespace gf {
+
+const char* html_style();
+
+// Of a model in every chart and table: the teacher's, the student's, then one for each further model.
+int model_color(const ReportData& data, std::size_t model);
+
+std::string model_table(const ReportData& data);       // size, speed, mean scores
+std::string per_class_tables(const ReportData& data);  // Dice, IoU and HD95, a column a class
+std::string plain_table(const ReportTable& table);
+std::string overlay_grid(const ReportData& data);
+
+}  // namespace gf

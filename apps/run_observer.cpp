@@ -1,0 +1,54 @@
+#include "apps/run_observer.h"
+
+#include <fmt/format.h>
+
+namespace gf {
+
+RunObserver::RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every,
+                         std::vector<std::string> terms, std::vector<std::string> values, bool quiet)
+    : title_(std::move(title)), folder_(folder), total_(total), log_every_(log_every), quiet_(quiet) {
+  columns_ = {"epoch", "lr", "loss", "gradient_norm", "seconds"};
+  for (const std::string& t : terms) columns_.push_back(t);
+  for (const std::string& t : terms) columns_.push_back("share_" + t);
+  columns_.insert(columns_.end(), values.begin(), values.end());
+}
+
+void RunObserver::started(std::int64_t first_step) {
+  log_.emplace(first_step > 0 ? MetricsLog::resume(folder_.path(), columns_, first_step)
+                              : MetricsLog::create(folder_.path(), columns_));
+  Progress::Options options;
+  if (quiet_) options.mode = Progress::Mode::quiet;
+  progress_.emplace(title_, total_, first_step, options);
+  if (first_step > 0) note(fmt::format("resumed at step {}", first_step));
+}
+
+void RunObserver::stepped(const StepReport& r) {
+  std::vector<Progress::Term> terms;
+  for (const TermReport& t : r.terms) terms.emplace_back(t.name, t.value);
+  progress_->update(r.step, r.lr, terms);
+  if (r.step % log_every_ != 0 && r.step != 1 && r.step != total_ && !r.has_shares) return;
+  MetricsLog::Row row{{"epoch", static_cast<double>(r.epoch)},
+                      {"lr", r.lr},
+                      {"loss", r.loss},
+                      {"gradient_norm", r.gradient_norm},
+                      {"seconds", r.seconds}};
+  for (const TermReport& t : r.terms) {
+    row.emplace_back(t.name, t.value);
+    if (r.has_shares) row.emplace_back("share_" + t.name, t.share);
+  }
+  log_->append(r.step, row);
+}
+
+void RunObserver::validated(std::int64_t step, const Validation& v, bool best) {
+  log_->append(step, {v.values.begin(), v.values.end()});
+  note(fmt::format("step {}: validation {}{}", step, v.text, best ? " (best so far)" : ""));
+}
+
+void RunObserver::saved(std::int64_t step, const std::string& file) { folder_.log(fmt::format("step {}: saved {}", step, file)); }
+
+void RunObserver::note(const std::string& line) {
+  folder_.log(line);
+  if (progress_) progress_->note(line);
+}
+
+}  // namespace gf

@@ -1,0 +1,39 @@
+#pragma once
+// What a training run shows and leaves behind while it goes: progress bar, log.txt, metrics.csv.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/metrics_log.h"
+#include "apps/progress.h"
+#include "apps/run_folder.h"
+#include "distill/trainer.h"
+
+namespace gf {
+
+class RunObserver : public TrainingObserver {
+ public:
+  // `terms` are the names of the loss terms, `values` those of the validation: together the columns of metrics.csv.
+  RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every, std::vector<std::string> terms,
+              std::vector<std::string> values, bool quiet);
+  void started(std::int64_t first_step) override;
+  void stepped(const StepReport& report) override;
+  void pausing() override { progress_->pause(); }
+  void resuming() override { progress_->resume(); }
+  void validated(std::int64_t step, const Validation& validation, bool best) override;
+  void saved(std::int64_t step, const std::string& file) override;
+  void finish() { progress_.reset(); }
+  void note(const std::string& line);
+
+ private:
+  std::string title_;
+  RunFolder& folder_;
+  std::int64_t total_;
+  int log_every_;
+  std::vector<std::string> columns_;
+  bool quiet_;
+  std::optional<Progress> progress_;
+  std::optional<MetricsLog> log_;
+};
+
+}  // namespace gf

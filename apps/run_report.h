@@ -1,0 +1,24 @@
+#pragma once
+// Evaluates trained models on the test split and writes what people look at: scores, report.html, comparison tables.
+#include <string>
+#include <vector>
+
+#include "apps/config.h"
+#include "apps/report/report_data.h"
+#include "apps/run_folder.h"
+#include "data/dataset.h"
+
+namespace gf {
+
+struct ReportEntry {
+  std::string name;
+  ModelRole role;
+  std::string checkpoint;
+  std::string run_folder;  // its metrics.csv gives the curves; empty: none
+};
+
+// Scores every entry on the test split (validation where there is no test split), writes test/ of the folder for the last
+// entry, report.html, comparison.md and comparison.csv there, prints the table and returns what the report shows.
+ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries, const Config& config);
+
+}  // namespace gf

@@ -1,0 +1,155 @@
+#include "apps/session.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "apps/build_info.h"
+#include "engine/device.h"
+#include "kernels/error.h"
+#include "kernels/losses.h"
+
+namespace gf {
+
+Config resolve_config(const RunFlags& flags) {
+  std::vector<std::string> sets = flags.sets;
+  if (!flags.output.empty()) sets.push_back("output.dir=\"" + flags.output + "\"");
+  if (flags.threads >= 0) sets.push_back("train.threads=" + std::to_string(flags.threads));
+  std::string file = flags.config;
+  if (file.empty() && flags.resume && !flags.output.empty()) file = flags.output + "/config.toml";
+  return load_config(file, sets);
+}
+
+void start_engine(const std::string& device, int thread_count) {
+  check_processor();
+  parse_device(device);
+  set_threads(thread_count);
+  fmt::print(stderr, "graphflow {}: device cpu, {} threads\n", kVersion, threads());
+}
+
+namespace {
+
+Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation(d.normalisation); }
+
+Augmentation augmentation_of(const AugmentConfig& a) {
+  Augmentation r;
+  r.hflip = a.hflip;
+  r.vflip = a.vflip;
+  r.rot90 = a.rot90;
+  r.rotation_degrees = static_cast<float>(a.rotation_deg);
+  r.zoom_max = static_cast<float>(1 + a.zoom);
+  r.zoom_min = 1 / r.zoom_max;
+  r.gain = static_cast<float>(a.intensity);
+  r.offset = static_cast<float>(a.intensity / 2);
+  r.gamma = static_cast<float>(a.intensity);
+  return r;
+}
+
+}  // namespace
+
+Dataset open_configured_dataset(Config& config, std::int64_t stride) {
+  const DataConfig& d = config.data;
+  Preprocessing p;
+  p.channels = d.channels;
+  p.normalisation = normalisation_of(d);
+  p.slice_axis = d.slice_axis;
+  p.shrink = d.shrink;
+  p.stride = d.pad_multiple > 0 ? d.pad_multiple : static_cast<int>(stride);
+  if (p.stride % stride != 0)
+    throw Error(ErrorKind::usage, {"padding does not fit the network", "data.pad_multiple", fmt::format("a multiple of {}", stride),
+                                   std::to_string(p.stride), "leave it at 0"});
+  if (!d.pad_to.empty()) {
+    p.min_height = d.pad_to[0];
+    p.min_width = d.pad_to.back();
+  }
+  for (const auto& [from, to] : d.label_map) p.label_map.entries[from] = to;
+  if (d.ignore_index >= 0) p.label_map.ignore_index = d.ignore_index;
+  Dataset dataset = open_dataset({d.layout, d.root, d.class_names}, p);
+  const auto settle = [](int& value, int found, const char* key) {
+    if (value == 0) value = found;
+    if (value != found)
+      throw Error(ErrorKind::usage, {"the configuration disagrees with the data set", key, std::to_string(found), std::to_string(value),
+                                     std::string("leave ") + key + " at 0"});
+  };
+  settle(config.model.num_classes, dataset.classes(), "model.num_classes");
+  settle(config.model.in_channels, dataset.preprocessing.channels, "model.in_channels");
+  return dataset;
+}
+
+LoaderOptions loader_options(const Config& config) {
+  LoaderOptions o;
+  o.batch_size = config.train.batch_size;
+  o.threads = std::max(1, config.data.workers);
+  o.cache_mb = config.data.cache_mb;
+  o.seed = static_cast<std::uint64_t>(config.train.seed);
+  o.augmentation = augmentation_of(config.data.augment);
+  return o;
+}
+
+std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader) {
+  const std::int64_t steps = max_iterations > 0 ? max_iterations : static_cast<std::int64_t>(epochs) * loader.steps_per_epoch();
+  if (steps <= 0)
+    throw Error(ErrorKind::usage, {"nothing to do", "max_iterations and epochs are both 0", "one of them above 0", "", "set train.max_iterations"});
+  return steps;
+}
+
+TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::int64_t steps, const std::string& checkpoints) {
+  TrainerOptions t;
+  t.max_iterations = steps;
+  t.accumulate = config.train.accumulate;
+  t.optimizer = {o.name, o.lr, o.momentum, o.beta1, o.beta2, o.eps, o.weight_decay};
+  t.schedule = {o.schedule, o.power, {o.milestones.begin(), o.milestones.end()}, o.gamma};
+  t.clip_norm = config.train.clip_norm;
+  t.eval_every = config.train.eval_every;
+  t.save_every = config.train.save_every;
+  t.save_minutes = config.train.save_minutes;
+  t.seed = static_cast<std::uint64_t>(config.train.seed);
+  t.checkpoints = checkpoints;
+  return t;
+}
+
+SupervisedOptions supervised_options(const Config& config, const Dataset& dataset) {
+  SupervisedOptions o;
+  o.ce = config.loss.ce;
+  o.dice = config.loss.dice;
+  o.ignore_index = dataset.preprocessing.label_map.ignore_index.value_or(kNoIgnore);
+  const std::vector<double>& w = config.loss.class_weights;
+  if (w.empty()) return o;
+  if (static_cast<int>(w.size()) != dataset.classes())
+    throw Error(ErrorKind::usage, {"wrong number of class weights", "loss.class_weights", std::to_string(dataset.classes()),
+                                   std::to_string(w.size()), "give one weight a class, background first"});
+  o.class_weights = Tensor::from(std::vector<float>(w.begin(), w.end()), {1, 1, 1, dataset.classes()});
+  return o;
+}
+
+NetworkOptions network_options(const Config& config) {
+  return {config.model.in_channels, config.model.num_classes, config.model.width, static_cast<float>(config.model.dropout)};
+}
+
+RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config) {
+  const ExistingRun existing = flags.resume ? ExistingRun::resume : flags.overwrite ? ExistingRun::overwrite : ExistingRun::refuse;
+  RunFolder folder(path, existing);
+  folder.write_config(config_to_toml(config));
+  Environment e = read_environment();
+  e.insert(e.begin(), {"graphflow", kVersion});
+  e.push_back({"device", "cpu"});
+  e.push_back({"threads", std::to_string(threads())});
+  folder.write_environment(e);
+  return folder;
+}
+
+std::string resume_file(const RunFolder& folder, const RunFlags& flags) {
+  if (!flags.resume) return {};
+  const std::string file = folder.checkpoints() + "/latest.gfm";
+  if (!std::filesystem::exists(file))
+    throw Error(ErrorKind::usage, {"nothing to resume", folder.path(), file, "no such file", "start it without --resume"});
+  return file;
+}
+
+int say_interrupted(const TrainingResult& result, const RunFolder& folder, const std::string& subcommand) {
+  fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n", result.steps,
+             folder.checkpoints(), subcommand, folder.path());
+  return static_cast<int>(ErrorKind::interrupted);
+}
+
+}  // namespace gf

@@ -1,0 +1,41 @@
+#pragma once
+// From a configuration to the objects of a run: data set, loader, trainer options. Shared by the subcommands that train.
+#include <memory>
+#include <string>
+
+#include "apps/commands.h"
+#include "apps/config.h"
+#include "apps/run_folder.h"
+#include "data/loader.h"
+#include "distill/supervised.h"
+#include "distill/trainer.h"
+#include "models/network.h"
+
+namespace gf {
+
+// The configuration with the flags laid over it. On resume without --config, the one saved in the run folder.
+Config resolve_config(const RunFlags& flags);
+
+// Threads and device; prints one line of what runs where.
+void start_engine(const std::string& device, int threads);
+
+// The data set of [data], padded for networks of this stride. Fills config.model.num_classes and in_channels where they
+// were left to the data set, refuses them where they disagree.
+Dataset open_configured_dataset(Config& config, std::int64_t stride);
+
+LoaderOptions loader_options(const Config& config);
+// Steps from max_iterations, else from epochs and the loader's length.
+std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader);
+TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps, const std::string& checkpoints);
+SupervisedOptions supervised_options(const Config& config, const Dataset& dataset);
+NetworkOptions network_options(const Config& config);
+
+// The run folder of a training subcommand with config.toml and env.json in it.
+RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config);
+// checkpoints/latest.gfm where the flags ask to resume, else "". Throws where there is none.
+std::string resume_file(const RunFolder& folder, const RunFlags& flags);
+
+// Ends a run that Ctrl-C stopped: says how to go on. Exit code 130.
+int say_interrupted(const TrainingResult& result, const RunFolder& folder, const std::string& subcommand);
+
+}  // namespace gf

@@ -1,0 +1,59 @@
+// graphflow train: a network on labels alone.
+#include <fmt/format.h>
+
+#include "apps/commands.h"
+#include "apps/evaluation.h"
+#include "apps/interrupt.h"
+#include "apps/run_observer.h"
+#include "apps/run_report.h"
+#include "apps/session.h"
+#include "distill/inference.h"
+#include "distill/model_file.h"
+#include "engine/autograd.h"
+#include "engine/io/weights.h"
+
+namespace gf {
+namespace {
+
+void load_initial_weights(Network& network, const ModelConfig& model, RunObserver& observer) {
+  if (model.init.empty()) return;
+  const LoadReport report = load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name);
+  observer.note(report.text());
+}
+
+}  // namespace
+
+int train_command(const TrainFlags& flags) {
+  const std::atomic<bool>& stop = stop_requested();
+  Config config = resolve_config(flags);
+  if (!flags.init.empty()) config.model.init = flags.init;
+  start_engine(flags.device, config.train.threads);
+  trace_nan(config.train.trace_nan);
+  const std::int64_t stride = make_network(config.model.arch, {.width = 0.01})->stride();
+  const Dataset dataset = open_configured_dataset(config, stride);
+  const auto network = make_network(config.model.arch, network_options(config));
+  network->initialise(static_cast<std::uint64_t>(config.train.seed));
+
+  Loader loader(dataset, Split::train, loader_options(config));
+  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  RunFolder folder = open_run_folder(config.output.dir, flags, config);
+  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names, dataset.preprocessing};
+  FileEntries entries = description.to_entries();
+  entries["config"] = config_to_toml(config);
+  SupervisedTask task(*network, supervised_options(config, dataset),
+                      [&] { return segmentation_validation(*network, validation, dataset); }, entries);
+
+  const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
+  RunObserver observer(fmt::format("train {}", config.model.arch), folder, steps, config.train.log_every, {"ce", "dice"},
+                       segmentation_value_names(dataset), flags.quiet);
+  load_initial_weights(*network, config.model, observer);
+  const TrainingResult result =
+      run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,
+                   resume_file(folder, flags), &stop);
+  observer.finish();
+  if (result.interrupted) return say_interrupted(result, folder, "train");
+  report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config);
+  return 0;
+}
+
+}  // namespace gf

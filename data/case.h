@@ -1,0 +1,48 @@
+#pragma once
+// A case decoded and prepared: normalised, shrunk, labels mapped to class ids. Training, evaluation and prediction all
+// come through here, so they cannot differ.
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/image.h"
+#include "data/nifti.h"
+#include "data/png.h"
+#include "data/preprocess.h"
+
+namespace gf {
+
+struct PreparedCase {
+  std::string id;
+  std::vector<std::string> image_paths;
+  bool volume = false;
+  NiftiHeader header;                            // of a volume
+  std::int64_t first_slice = 0;                  // of images[0] in the volume
+  Extent full;                                   // height and width of a slice or picture as stored
+  std::array<double, 3> spacing_mm = {1, 1, 1};  // (slices, height, width) as stored; 1 for pictures
+  std::vector<Picture> images;                   // one a slice: normalised and shrunk, not padded
+  std::vector<Mask> labels;                      // class ids, shrunk as the images; empty without truth
+  std::vector<Mask> truth;                       // class ids at full size; filled for evaluation only
+
+  std::int64_t bytes() const;  // memory held
+};
+
+enum class Purpose { training, evaluation };  // evaluation also fills `truth`
+
+// Errors (bad_data): whatever the readers say; image and label of different grids or sizes; another number of channels.
+PreparedCase load_case(const Dataset& dataset, const Case& c, Purpose purpose);
+
+// An image file or volume without truth, for prediction: all its slices.
+PreparedCase load_input(const std::vector<std::string>& image_paths, const Preprocessing& preprocessing);
+
+// images[i] padded as the network needs it.
+Picture network_input(const PreparedCase& c, std::size_t i, const Preprocessing& preprocessing);
+
+// Writes full-size class maps, one a slice, with the geometry of the input: NIfTI for a volume (slices outside the case
+// are background), PNG for a picture. `path` ends in .nii, .nii.gz or .png accordingly.
+void write_prediction(const std::string& path, const PreparedCase& c, const std::vector<Mask>& masks,
+                      const Preprocessing& preprocessing, const Palette& palette = {});
+
+}  // namespace gf

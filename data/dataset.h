@@ -1,0 +1,57 @@
+#pragma once
+// What a data set is made of: class names, cases, splits. A layout (data/layouts/) finds the files; nothing is decoded
+// here beyond NIfTI headers. A sample is one 2-D slice of a volume, or one picture.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/preprocess.h"
+
+namespace gf {
+
+enum class Split { train, val, test };
+const char* name_of(Split s);
+Split parse_split(const std::string& text, const std::string& where);  // train, val or validation, test
+
+struct Case {
+  std::string id;
+  std::vector<std::string> images;  // one file, or one volume per channel
+  std::string label;                // empty where there is none
+  Split split = Split::train;
+  std::int64_t first_slice = 0, last_slice = 0;  // inclusive; 0, 0 for pictures
+  std::int64_t slices() const { return last_slice - first_slice + 1; }
+};
+
+struct Dataset {
+  std::string layout, root;
+  std::vector<std::string> class_names;  // by class id; [0] is background
+  bool volumes = false;                  // NIfTI volumes, else pictures
+  std::vector<Case> cases;
+  Preprocessing preprocessing;  // what was asked for, completed by the layout (brain sets axis, channels and label map)
+
+  int classes() const { return static_cast<int>(class_names.size()); }
+};
+
+struct Sample {
+  std::size_t case_index;
+  std::int64_t slice;  // within the case: 0 .. slices() - 1
+};
+
+// All samples of a split, in the order of the cases.
+std::vector<Sample> samples_of(const Dataset& dataset, Split split);
+
+struct DatasetSource {
+  std::string layout;                    // brain, images_masks, nifti_cases
+  std::string root;                      // folder; brain: empty for where the Debian package puts it
+  std::vector<std::string> class_names;  // empty: what the data set says itself, else background and foreground
+};
+
+// Errors: usage for an unknown layout; bad_data for missing or empty folders, missing files, bad tables.
+Dataset open_dataset(const DatasetSource& source, const Preprocessing& preprocessing);
+
+// The layouts themselves.
+Dataset open_brain(const DatasetSource& source, const Preprocessing& preprocessing);
+Dataset open_images_masks(const DatasetSource& source, const Preprocessing& preprocessing);
+Dataset open_nifti_cases(const DatasetSource& source, const Preprocessing& preprocessing);
+
+}  // namespace gf

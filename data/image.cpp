@@ -1,0 +1,94 @@
+#include "data/image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <memory>
+
+#include "data/gz_stream.h"
+#include "kernels/error.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_NO_STDIO
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_BMP
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+#include <stb_image.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+namespace gf {
+namespace {
+
+// stb fills the missing part of a truncated JPEG with gray. Inside coded data the byte ff is always followed by 00, so
+// the last start-of-scan mark (ff da) must have an end mark (ff d9) behind it.
+bool truncated_jpeg(const std::vector<std::uint8_t>& file) {
+  if (file.size() < 2 || file[0] != 0xff || file[1] != 0xd8) return false;
+  const std::uint8_t scan[] = {0xff, 0xda}, end[] = {0xff, 0xd9};
+  const auto last_scan = std::find_end(file.begin(), file.end(), scan, scan + 2);
+  return std::search(last_scan, file.end(), end, end + 2) == file.end();
+}
+
+template <class T>
+Picture without_alpha(const T* pixels, int w, int h, int channels) {
+  Picture out(h, w, channels <= 2 ? 1 : 3);
+  for (std::int64_t p = 0; p < out.h * out.w; ++p)
+    for (std::int64_t c = 0; c < out.c; ++c) out.pixels[p * out.c + c] = static_cast<float>(pixels[p * channels + c]);
+  return out;
+}
+
+}  // namespace
+
+Picture read_image(const std::string& path) {
+  const std::vector<std::uint8_t> file = read_whole_file(path);
+  if (truncated_jpeg(file)) bad_data("file is truncated", path, "an end-of-image mark", "none", "copy the file again");
+  const int bytes = static_cast<int>(file.size());
+  int w = 0, h = 0, channels = 0;
+  const bool wide = stbi_is_16_bit_from_memory(file.data(), bytes);
+  void* decoded = nullptr;
+  if (wide)
+    decoded = stbi_load_16_from_memory(file.data(), bytes, &w, &h, &channels, 0);
+  else
+    decoded = stbi_load_from_memory(file.data(), bytes, &w, &h, &channels, 0);
+  const std::unique_ptr<void, decltype(&stbi_image_free)> pixels(decoded, &stbi_image_free);
+  if (!pixels)
+    bad_data("cannot read image", path, "PNG, JPEG or BMP",
+             fmt::format("{} bytes that are none ({})", file.size(), stbi_failure_reason()), "convert it to PNG");
+  return wide ? without_alpha(static_cast<const stbi_us*>(pixels.get()), w, h, channels)
+              : without_alpha(static_cast<const stbi_uc*>(pixels.get()), w, h, channels);
+}
+
+Picture to_channels(Picture picture, std::int64_t channels, const std::string& path) {
+  if (picture.c == channels) return picture;
+  Picture out(picture.h, picture.w, channels);
+  const std::int64_t n = picture.h * picture.w;
+  if (picture.c == 3 && channels == 1) {
+    for (std::int64_t p = 0; p < n; ++p) {
+      const float* rgb = picture.pixels.data() + 3 * p;
+      out.pixels[p] = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+    }
+  } else if (picture.c == 1 && channels == 3) {
+    for (std::int64_t p = 0; p < n; ++p) std::fill_n(out.pixels.begin() + 3 * p, 3, picture.pixels[p]);
+  } else {
+    bad_data("image has another number of channels", path, std::to_string(channels), std::to_string(picture.c),
+             "set data.channels to what the images hold");
+  }
+  return out;
+}
+
+bool is_image_name(const std::string& path) {
+  std::string ending = std::filesystem::path(path).extension().string();
+  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".bmp";
+}
+
+}  // namespace gf

@@ -1,0 +1,81 @@
+#pragma once
+// From stored intensities to what the network sees, and from the network's class map back to the file's grid. The same
+// functions serve training, evaluation and prediction; the settings travel in the checkpoint.
+//
+//   picture or slice -> channels -> normalise (whole volume or whole picture) -> shrink -> pad -> network
+//   network          -> crop -> unshrink -> picture, or slice placed in a volume
+//
+// Slices: the two axes left over keep their order, the first is the height: axis 0 (sagittal where x runs left-right)
+// gives (y, z), axis 1 (x, z), axis 2 (x, y).
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/label_map.h"
+#include "data/nifti.h"
+#include "data/picture.h"
+
+namespace gf {
+
+enum class Normalisation {
+  none,        // as stored
+  minmax,      // (x - min) / (max - min)
+  percentile,  // clipped to the 0.5th and 99.5th percentiles (linear interpolation), then as minmax between them
+  zscore       // (x - mean) / standard deviation
+};
+const char* name_of(Normalisation n);
+Normalisation parse_normalisation(const std::string& name);  // usage error listing the names
+
+struct Preprocessing {
+  int channels = 1;  // 1 gray, 3 RGB; volumes: the number of channels in the file
+  Normalisation normalisation = Normalisation::percentile;
+  int slice_axis = 2;  // of volumes: 0 = x, 1 = y, 2 = z
+  int shrink = 1;      // slices made smaller by this whole factor
+  int stride = 32;     // height and width are padded to multiples of it ...
+  int min_height = 0;  // ... and at least to these, so that pictures of several sizes fit one batch
+  int min_width = 0;
+  LabelMap label_map;
+
+  // Flat text form for checkpoints; from_fields throws on missing, unknown or malformed entries.
+  std::map<std::string, std::string> to_fields() const;
+  static Preprocessing from_fields(const std::map<std::string, std::string>& fields);
+  bool operator==(const Preprocessing&) const = default;
+};
+
+struct Extent {
+  std::int64_t h = 0, w = 0;
+  bool operator==(const Extent&) const = default;
+};
+
+// Normalises every channel on its own, in place; `channels` interleaved values per pixel. A constant channel becomes 0.
+void normalise(std::span<float> values, std::int64_t channels, Normalisation how);
+
+std::int64_t slice_count(const NiftiHeader& header, int axis);
+Extent slice_extent(const NiftiHeader& header, int axis);
+// Spacing in mm along (slices, height, width).
+std::array<double, 3> slice_spacing(const NiftiHeader& header, int axis);
+Picture image_slice(const Volume& volume, int axis, std::int64_t index);
+Mask label_slice(const LabelVolume& volume, int axis, std::int64_t index);
+void place_slice(LabelVolume& volume, int axis, std::int64_t index, const Mask& mask);
+
+// Images: mean over factor x factor boxes (smaller at the far edges). Labels: the pixel at the box's centre, the upper
+// left one of an even box's four. Sizes are rounded up. unshrink: every pixel becomes a box, cut to `full`.
+Picture shrink(const Picture& picture, int factor);
+Mask shrink(const Mask& mask, int factor);
+Mask unshrink(const Mask& mask, int factor, Extent full);
+
+// Padding lies around the picture, the odd pixel below and to the right, so that rotations turn about its middle. New
+// pixels get the smallest value of their channel; new label pixels the ignore index where there is one, else 0.
+Extent padded_extent(Extent e, const Preprocessing& p);
+Picture pad(const Picture& picture, Extent to);
+Mask pad(const Mask& mask, Extent to, std::int32_t fill);
+Mask crop(const Mask& mask, Extent to);  // undoes pad
+
+// Extent of a picture of `full` pixels after shrinking, before padding.
+Extent shrunk_extent(Extent full, const Preprocessing& p);
+// A class map of the network's size back to the original picture of `full` pixels: crop, then unshrink.
+Mask restore(const Mask& network_output, Extent full, const Preprocessing& p);
+
+}  // namespace gf

@@ -1,0 +1,63 @@
+#include "distill/distillation.h"
+
+#include <algorithm>
+
+#include "engine/autograd.h"
+#include "engine/memory.h"
+#include "engine/ops/losses.h"
+#include "kernels/error.h"
+
+namespace gf {
+
+DistillationTask::DistillationTask(Network& student, Network& teacher, ParaphraserPair* paraphrasers,
+                                   DistillationOptions options, std::function<Validation()> validate,
+                                   std::map<std::string, std::string> description)
+    : student_(student),
+      teacher_(teacher),
+      paraphrasers_(paraphrasers),
+      options_(std::move(options)),
+      validate_(std::move(validate)),
+      description_(std::move(description)) {
+  teacher_.eval();
+  teacher_.freeze();
+  if (!graph_on()) return;
+  if (!paraphrasers_)
+    throw Error(ErrorKind::usage, {"Graph Flow needs the paraphrasers", "distill.paraphrasers", "a file made by graphflow paraphrase",
+                                   "none", "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
+  paraphrasers_->eval();
+  paraphrasers_->freeze();
+}
+
+DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
+  const NoGrad off;
+  const MemoryTag tag("teacher");
+  Random unused;  // a frozen teacher in evaluation mode drops nothing
+  const NetworkOutput out = teacher_.forward(image, unused);
+  if (!graph_on()) return {out.logits, {}};
+  return {out.logits,
+          {paraphrasers_->shallow.encode(out.tap(options_.teacher_taps.shallow)),
+           paraphrasers_->deep.encode(out.tap(options_.teacher_taps.deep))}};
+}
+
+Objective DistillationTask::objective(const Batch& batch, std::int64_t step, Random& random) {
+  const TeacherOutput teacher = teach(batch.image);
+  const NetworkOutput student = student_.forward(batch.image, random);
+  const double ramp = options_.warmup_steps > 0
+                          ? std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(options_.warmup_steps))
+                          : 1.0;
+  Objective objective;
+  add_supervised_terms(objective, options_.supervised, student.logits, batch.label);
+  if (options_.kd_weight != 0)
+    objective.add("kd", ramp * options_.kd_weight,
+                  kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean));
+  if (graph_on()) {
+    const VariationGraphLoss graph = graph_flow_loss(
+        {student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)}, teacher.factors, options_.graph);
+    objective.add("vertex", ramp * options_.vertex_weight, graph.vertex);
+    objective.add("edge", ramp * options_.edge_weight, graph.edge);
+  }
+  // The adversarial term (lambda3 = 0.1, generator side) joins here: objective.add("adv", ...).
+  return objective;
+}
+
+}  // namespace gf

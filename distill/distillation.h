@@ -1,0 +1,48 @@
+#pragma once
+// Distillation of a frozen teacher into a student with Graph Flow (method 0 to 4):
+//   L = L_CE (+ L_Dice) + w * (lambda1 L_vertex + lambda2 L_edge + lambda4 L_kd)        + lambda3 L_adv, not yet here
+// w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
+#include "distill/graph_flow.h"
+#include "distill/paraphraser.h"
+#include "distill/supervised.h"
+
+namespace gf {
+
+struct DistillationOptions {
+  SupervisedOptions supervised;
+  double vertex_weight = 1e-5, edge_weight = 1e-9;  // lambda1, lambda2 (0: no graph terms, no paraphrasers needed)
+  double kd_weight = 1;                             // lambda4
+  float kd_tau = 1;
+  bool kd_element_mean = true;
+  GraphFlowOptions graph;
+  TapPair teacher_taps, student_taps;
+  std::int64_t warmup_steps = 0;
+};
+
+class DistillationTask : public TrainingTask {
+ public:
+  // The teacher and the paraphrasers are put into evaluation mode and frozen. `paraphrasers` may be null where both graph
+  // weights are 0. Throws where the paraphrasers' factors differ from the student taps' channels.
+  DistillationTask(Network& student, Network& teacher, ParaphraserPair* paraphrasers, DistillationOptions options,
+                   std::function<Validation()> validate, std::map<std::string, std::string> description);
+  Module& model() override { return student_; }
+  Objective objective(const Batch& batch, std::int64_t step, Random& random) override;
+  Validation validate() override { return validate_(); }
+  std::map<std::string, std::string> description() const override { return description_; }
+
+ private:
+  struct TeacherOutput {
+    Tensor logits;
+    GraphFlowMaps factors;  // empty tensors where the graph terms are off
+  };
+  TeacherOutput teach(const Tensor& image);
+  bool graph_on() const { return options_.vertex_weight != 0 || options_.edge_weight != 0; }
+
+  Network &student_, &teacher_;
+  ParaphraserPair* paraphrasers_;
+  DistillationOptions options_;
+  std::function<Validation()> validate_;
+  std::map<std::string, std::string> description_;
+};
+
+}  // namespace gf

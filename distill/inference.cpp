@@ -1,0 +1,108 @@
+#include "distill/inference.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "engine/autograd.h"
+#include "engine/memory.h"
+#include "engine/ops/softmax.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+// Class maps on the network's grid, padding included.
+std::vector<Mask> classify(const Network& network, const Tensor& images) {
+  const NoGrad off;
+  Random unused;  // evaluation mode drops nothing
+  const Tensor label = argmax_channels(network.forward(images, unused).logits);
+  const Shape& s = label.shape();
+  std::vector<Mask> masks;
+  for (std::int64_t i = 0; i < s.n; ++i) {
+    Mask m(s.h, s.w);
+    const std::int32_t* from = label.data<std::int32_t>() + i * s.h * s.w;
+    std::copy(from, from + s.h * s.w, m.values.begin());
+    masks.push_back(std::move(m));
+  }
+  return masks;
+}
+
+void for_each_slice(const Network& network, const PreparedCase& c, const Preprocessing& p, int batch_size,
+                    const InferenceProgress& progress, const std::function<void(std::size_t, const Mask&)>& use) {
+  const MemoryTag tag("inference");
+  for (std::size_t begin = 0; begin < c.images.size(); begin += static_cast<std::size_t>(batch_size)) {
+    const std::size_t count = std::min<std::size_t>(static_cast<std::size_t>(batch_size), c.images.size() - begin);
+    const std::vector<Mask> masks = classify(network, image_batch(c, begin, count, p));
+    for (std::size_t i = 0; i < count; ++i) use(begin + i, masks[i]);
+    if (progress) progress(begin + count, c.images.size());
+  }
+}
+
+}  // namespace
+
+Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, const Preprocessing& preprocessing) {
+  Tensor batch;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Picture x = network_input(c, begin + i, preprocessing);
+    if (!batch) batch = Tensor::empty({static_cast<std::int64_t>(count), x.h, x.w, x.c});
+    std::copy(x.pixels.begin(), x.pixels.end(), batch.mutable_data() + static_cast<std::int64_t>(i) * x.h * x.w * x.c);
+  }
+  return batch;
+}
+
+std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing, int batch_size,
+                               const InferenceProgress& progress) {
+  std::vector<Mask> masks(c.images.size());
+  for_each_slice(network, c, preprocessing, batch_size, progress,
+                 [&](std::size_t i, const Mask& m) { masks[i] = restore(m, c.full, preprocessing); });
+  return masks;
+}
+
+ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                                ConfusionMatrix* grid) {
+  const Preprocessing& p = dataset.preprocessing;
+  ConfusionMatrix pooled(dataset.classes());
+  for (const PreparedCase& c : cases)
+    for_each_slice(network, c, p, 8, {}, [&](std::size_t i, const Mask& m) {
+      pooled.add(c.truth[i].values, restore(m, c.full, p).values, p.label_map.ignore_index);
+      if (grid) grid->add(c.labels[i].values, crop(m, {c.labels[i].h, c.labels[i].w}).values, p.label_map.ignore_index);
+    });
+  return pooled;
+}
+
+std::string validation_dice_name(const std::string& class_name) {
+  std::string name = "val_dice_" + class_name;
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return name;
+}
+
+Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset) {
+  ConfusionMatrix on_grid(dataset.classes());
+  const ConfusionMatrix m = evaluate_pooled(network, cases, dataset, &on_grid);
+  Validation v;
+  v.score = m.foreground_dice();
+  if (std::isnan(v.score)) v.score = 0;  // no foreground anywhere
+  v.values = {{"val_dice", m.foreground_dice()}, {"val_iou", m.foreground_iou()}, {"val_accuracy", m.accuracy()},
+              {"val_dice_grid", on_grid.foreground_dice()}};
+  v.text = fmt::format("Dice {:.3f} ", m.foreground_dice());
+  for (int k = 1; k < dataset.classes(); ++k) {
+    const std::string& name = dataset.class_names[static_cast<std::size_t>(k)];
+    v.values[validation_dice_name(name)] = m.dice(k);
+    v.text += fmt::format("{}{} {:.2f}", k == 1 ? "(" : ", ", name, m.dice(k));
+  }
+  v.text += ")";
+  return v;
+}
+
+std::vector<PreparedCase> load_cases(const Dataset& dataset, Split split) {
+  std::vector<PreparedCase> cases;
+  for (const Case& c : dataset.cases)
+    if (c.split == split) cases.push_back(load_case(dataset, c, Purpose::evaluation));
+  return cases;
+}
+
+}  // namespace gf

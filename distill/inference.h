@@ -1,0 +1,40 @@
+#pragma once
+// From a prepared case to class maps at the file's size, and to scores. Training's validation, `evaluate` and `predict` all
+// come through here.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/case.h"
+#include "data/metrics/confusion.h"
+#include "distill/task.h"
+#include "models/network.h"
+
+namespace gf {
+
+// Called after each batch with (slices done, slices in all).
+using InferenceProgress = std::function<void(std::size_t done, std::size_t total)>;
+
+// One class map per slice, at the file's height and width. The network must be in evaluation mode.
+std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing,
+                               int batch_size = 8, const InferenceProgress& progress = {});
+
+// One image batch (n,h,w,c) of slices begin..begin+count-1, padded as the network needs it.
+Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, const Preprocessing& preprocessing);
+
+// Pooled confusion over a split, at the file's size. With `grid`, the one on the network's grid (shrunk labels) is added up
+// there: it is what training sees and what other implementations report.
+ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                                ConfusionMatrix* grid = nullptr);
+
+// The name under which a class's validation Dice is logged: "val_dice_" and the class name, other signs than letters and
+// digits as '_'.
+std::string validation_dice_name(const std::string& class_name);
+
+// Validation of a segmentation network: mean foreground Dice, per class in the values.
+Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset);
+
+// Every case of a split, decoded for evaluation.
+std::vector<PreparedCase> load_cases(const Dataset& dataset, Split split);
+
+}  // namespace gf

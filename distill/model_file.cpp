@@ -1,0 +1,107 @@
+#include "distill/model_file.h"
+
+#include <fmt/format.h>
+
+#include "engine/io/checkpoint.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+class Reader {
+ public:
+  Reader(const FileEntries& entries, const std::string& file, const std::string& kind) : entries_(entries), file_(file) {
+    const std::string found = entries.count("kind") ? entries.at("kind") : "no kind";
+    if (found != kind)
+      bad_data("not the kind of file this needs", file, "a " + kind + " checkpoint", found,
+               kind == "network" ? "give a file made by graphflow train or distill" : "give a file made by graphflow paraphrase");
+  }
+  const std::string& text(const std::string& key) const {
+    const auto it = entries_.find(key);
+    if (it == entries_.end()) bad_data("checkpoint lacks an entry", file_, key, "none", "it was written by another version");
+    return it->second;
+  }
+  double number(const std::string& key) const {
+    try {
+      return std::stod(text(key));
+    } catch (const std::logic_error&) {
+      bad_data("checkpoint entry is no number", file_, key, text(key));
+    }
+  }
+  std::int64_t integer(const std::string& key) const { return static_cast<std::int64_t>(number(key)); }
+
+ private:
+  const FileEntries& entries_;
+  const std::string& file_;
+};
+
+constexpr const char* kPreprocessing = "preprocessing.";
+
+}  // namespace
+
+FileEntries NetworkDescription::to_entries() const {
+  FileEntries e{{"kind", "network"},
+                {"model.arch", arch},
+                {"model.width", fmt::format("{}", options.width)},
+                {"model.classes", std::to_string(options.classes)},
+                {"model.in_channels", std::to_string(options.in_channels)},
+                {"model.dropout", fmt::format("{}", options.dropout)}};
+  for (std::size_t i = 0; i < class_names.size(); ++i) e[fmt::format("class.{}", i)] = class_names[i];
+  for (const auto& [key, value] : preprocessing.to_fields()) e[kPreprocessing + key] = value;
+  return e;
+}
+
+NetworkDescription NetworkDescription::from_entries(const FileEntries& entries, const std::string& file) {
+  const Reader r(entries, file, "network");
+  NetworkDescription d;
+  d.arch = r.text("model.arch");
+  d.options = {r.integer("model.in_channels"), r.integer("model.classes"), r.number("model.width"),
+               static_cast<float>(r.number("model.dropout"))};
+  for (std::int64_t i = 0; i < d.options.classes; ++i) d.class_names.push_back(r.text(fmt::format("class.{}", i)));
+  std::map<std::string, std::string> fields;
+  const std::string prefix = kPreprocessing;
+  for (const auto& [key, value] : entries)
+    if (key.rfind(prefix, 0) == 0) fields[key.substr(prefix.size())] = value;
+  d.preprocessing = Preprocessing::from_fields(fields);
+  return d;
+}
+
+NetworkFile load_network(const std::string& file) {
+  NetworkFile f;
+  f.entries = read_checkpoint_entries(file);
+  f.description = NetworkDescription::from_entries(f.entries, file);
+  f.network = make_network(f.description.arch, f.description.options);
+  CheckpointState unused;
+  load_checkpoint(file, *f.network, nullptr, unused);
+  f.network->eval();
+  return f;
+}
+
+FileEntries ParaphraserDescription::to_entries() const {
+  return {{"kind", "paraphraser"},
+          {"paraphraser.shallow_channels", std::to_string(shallow_channels)},
+          {"paraphraser.deep_channels", std::to_string(deep_channels)},
+          {"paraphraser.factors", std::to_string(factors)},
+          {"paraphraser.tap_shallow", teacher_taps.shallow},
+          {"paraphraser.tap_deep", teacher_taps.deep}};
+}
+
+ParaphraserDescription ParaphraserDescription::from_entries(const FileEntries& entries, const std::string& file) {
+  const Reader r(entries, file, "paraphraser");
+  return {r.integer("paraphraser.shallow_channels"), r.integer("paraphraser.deep_channels"), r.integer("paraphraser.factors"),
+          {r.text("paraphraser.tap_shallow"), r.text("paraphraser.tap_deep")}};
+}
+
+ParaphraserFile load_paraphrasers(const std::string& file) {
+  ParaphraserFile f;
+  f.entries = read_checkpoint_entries(file);
+  f.description = ParaphraserDescription::from_entries(f.entries, file);
+  const ParaphraserDescription& d = f.description;
+  f.paraphrasers = std::make_unique<ParaphraserPair>(d.shallow_channels, d.deep_channels, d.factors);
+  CheckpointState unused;
+  load_checkpoint(file, *f.paraphrasers, nullptr, unused);
+  f.paraphrasers->eval();
+  return f;
+}
+
+}  // namespace gf

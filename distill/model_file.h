@@ -1,0 +1,49 @@
+#pragma once
+// Checkpoints that need nothing beside them: a network's file carries its architecture, class names and preprocessing, a
+// paraphraser's file its sizes and the teacher's taps.
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/preprocess.h"
+#include "distill/paraphraser.h"
+#include "models/network.h"
+
+namespace gf {
+
+using FileEntries = std::map<std::string, std::string>;
+
+struct NetworkDescription {
+  std::string arch;
+  NetworkOptions options;
+  std::vector<std::string> class_names;
+  Preprocessing preprocessing;
+
+  FileEntries to_entries() const;
+  static NetworkDescription from_entries(const FileEntries& entries, const std::string& file);
+};
+
+struct NetworkFile {
+  NetworkDescription description;
+  std::unique_ptr<Network> network;  // in evaluation mode
+  FileEntries entries;               // all of them: config, metrics, version
+};
+NetworkFile load_network(const std::string& file);
+
+struct ParaphraserDescription {
+  std::int64_t shallow_channels = 256, deep_channels = 256, factors = 24;
+  TapPair teacher_taps;
+
+  FileEntries to_entries() const;
+  static ParaphraserDescription from_entries(const FileEntries& entries, const std::string& file);
+};
+
+struct ParaphraserFile {
+  ParaphraserDescription description;
+  std::unique_ptr<ParaphraserPair> paraphrasers;  // in evaluation mode
+  FileEntries entries;
+};
+ParaphraserFile load_paraphrasers(const std::string& file);
+
+}  // namespace gf

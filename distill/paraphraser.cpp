@@ -1,0 +1,33 @@
+#include "distill/paraphraser.h"
+
+#include "engine/ops/activation.h"
+
+namespace gf {
+namespace {
+constexpr float kSlope = 0.1f;
+}
+
+Paraphraser::Paraphraser(const Owner& owner, std::int64_t channels, std::int64_t factors)
+    : Module(owner),
+      channels_(channels),
+      factors_(factors),
+      encoder0_({this, "encoder0"}, channels, channels, 3, {}),
+      encoder1_({this, "encoder1"}, channels, factors, 3, {}),
+      encoder2_({this, "encoder2"}, factors, factors, 3, {}),
+      decoder0_({this, "decoder0"}, factors, factors, 3, {.pad = 1}),
+      decoder1_({this, "decoder1"}, factors, channels, 3, {.pad = 1}),
+      decoder2_({this, "decoder2"}, channels, channels, 3, {.pad = 1}) {}
+
+Tensor Paraphraser::encode(const Tensor& map) const {
+  const Tensor a = leaky_relu(encoder0_(map), kSlope);
+  const Tensor b = leaky_relu(encoder1_(a), kSlope);
+  return leaky_relu(encoder2_(b), kSlope);
+}
+
+Tensor Paraphraser::decode(const Tensor& factors) const {
+  const Tensor a = leaky_relu(decoder0_(factors), kSlope);
+  const Tensor b = leaky_relu(decoder1_(a), kSlope);
+  return leaky_relu(decoder2_(b), kSlope);
+}
+
+}  // namespace gf

@@ -1,0 +1,35 @@
+#pragma once
+// The paraphraser (Factor Transfer; method 2): an autoencoder over the channels of a teacher's tap. Its encoder turns the
+// tap's channels into `factors` channels, the student tap's number, so that teacher and student graphs have the same vertices.
+// Six 3x3 layers with bias, each followed by LeakyReLU 0.1, no normalisation:
+//   encoder0 C->C, encoder1 C->K, encoder2 K->K;  decoder0 K->K, decoder1 K->C, decoder2 C->C (transposed, stride 1)
+// PyTorch's default initialisation.
+#include "engine/nn/convolution.h"
+
+namespace gf {
+
+class Paraphraser : public Module {
+ public:
+  Paraphraser(const Owner& owner, std::int64_t channels, std::int64_t factors);
+
+  Tensor encode(const Tensor& map) const;      // (n,h,w,channels) -> (n,h,w,factors)
+  Tensor decode(const Tensor& factors) const;  // and back
+  Tensor reconstruct(const Tensor& map) const { return decode(encode(map)); }
+  std::int64_t channels() const { return channels_; }
+  std::int64_t factors() const { return factors_; }
+
+ private:
+  std::int64_t channels_, factors_;
+  Conv2d encoder0_, encoder1_, encoder2_;
+  ConvTranspose2d decoder0_, decoder1_, decoder2_;
+};
+
+// The two that Graph Flow needs, trained together on one frozen teacher: their parameters and losses are disjoint.
+class ParaphraserPair : public Module {
+ public:
+  ParaphraserPair(std::int64_t shallow_channels, std::int64_t deep_channels, std::int64_t factors)
+      : shallow({this, "shallow"}, shallow_channels, factors), deep({this, "deep"}, deep_channels, factors) {}
+  Paraphraser shallow, deep;
+};
+
+}  // namespace gf

@@ -1,0 +1,26 @@
+#include "distill/taps.h"
+
+#include "engine/autograd.h"
+#include "kernels/error.h"
+
+namespace gf {
+
+TapPair tap_pair(const std::vector<std::string>& names, const Network& network) {
+  if (names.empty()) return network.default_taps();
+  if (names.size() != 2)
+    throw Error(ErrorKind::usage, {"taps are a pair", "distill.teacher_taps or student_taps", "two names: shallow, deep",
+                                   std::to_string(names.size()) + " names", ""});
+  return {names[0], names[1]};
+}
+
+std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPair& taps, std::int64_t in_channels) {
+  const NoGrad off;
+  const bool training = network.training();
+  network.eval();  // training would move the running statistics
+  Random unused;
+  const NetworkOutput out = network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}), unused);
+  network.train(training);
+  return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
+}
+
+}  // namespace gf

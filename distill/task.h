@@ -1,0 +1,31 @@
+#pragma once
+// What one training run computes. The trainer (trainer.h) is the one loop for all of them: supervised training, the
+// paraphrasers, and distillation differ only in their task.
+#include <map>
+#include <string>
+
+#include "data/loader.h"
+#include "distill/objective.h"
+#include "engine/nn/module.h"
+
+namespace gf {
+
+struct Validation {
+  double score = 0;  // higher is better; the best checkpoint is the one with the highest
+  std::string text;  // one line for people
+  std::map<std::string, double> values;  // for metrics files: "val_dice", "val_dice_frontal", ...
+};
+
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+  virtual Module& model() = 0;  // what is trained and saved
+  // The loss terms of a batch, with the model in training mode. `step` counts from 0.
+  virtual Objective objective(const Batch& batch, std::int64_t step, Random& random) = 0;
+  // On the validation split, with the model in evaluation mode.
+  virtual Validation validate() = 0;
+  // What makes a checkpoint self-contained (model_file.h).
+  virtual std::map<std::string, std::string> description() const = 0;
+};
+
+}  // namespace gf

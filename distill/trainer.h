@@ -1,0 +1,61 @@
+#pragma once
+// The one training loop: batches, objective, backward, clipping, optimiser, schedule, validation, checkpoints. A run stopped at
+// any moment resumes to the same bits: the checkpoint holds parameters, moments, step, random position and loader position.
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distill/task.h"
+#include "engine/optim/optimizer.h"
+#include "engine/optim/schedule.h"
+
+namespace gf {
+
+struct TrainerOptions {
+  std::int64_t max_iterations = 0;
+  int accumulate = 1;       // micro-batches a step
+  OptimizerOptions optimizer;
+  Schedule schedule;
+  double clip_norm = 0;     // 0: no clipping
+  std::int64_t eval_every = 0;   // steps; 0: only at the end
+  std::int64_t save_every = 0;   // steps; 0: only at the end
+  double save_minutes = 10;      // and after so many minutes; 0: never by time
+  std::uint64_t seed = 1;
+  bool measure_shares = true;    // gradient share of each term on the first batch of an epoch
+  std::string checkpoints;       // folder for latest.gfm, best.gfm, final.gfm
+};
+
+struct StepReport {
+  std::int64_t step = 0, epoch = 0;  // steps done; epoch of this step's first batch
+  double lr = 0, loss = 0, gradient_norm = 0;
+  double seconds = 0;  // of the step itself: batch, forward, backward, optimiser
+  bool has_shares = false;
+  std::vector<TermReport> terms;  // means over the micro-batches
+};
+
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  virtual void started(std::int64_t /*first_step*/) {}  // > 0 for a resumed run
+  virtual void stepped(const StepReport&) {}
+  virtual void pausing() {}   // validation or a checkpoint begins
+  virtual void resuming() {}  // and has ended
+  virtual void validated(std::int64_t /*step*/, const Validation&, bool /*best*/) {}
+  virtual void saved(std::int64_t /*step*/, const std::string& /*file*/) {}
+};
+
+struct TrainingResult {
+  std::int64_t steps = 0;
+  bool interrupted = false;  // the stop flag was seen; latest.gfm holds the state
+  std::optional<double> best_score;
+  std::int64_t best_step = 0;
+};
+
+// `resume_from` empty starts anew. `stop` (may be null) is looked at between steps. NaN or inf in the loss is an error
+// that names the terms. Ends with final.gfm.
+TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options, TrainingObserver& observer,
+                            const std::string& resume_from = {}, const std::atomic<bool>* stop = nullptr);
+
+}  // namespace gf

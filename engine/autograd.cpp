@@ -1,0 +1,264 @@
+#include "engine/autograd.h"
+
+#include <atomic>
+#include <cmath>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/ops/arithmetic.h"
+#include "kernels/elementwise.h"
+#include "kernels/error.h"
+
+namespace gf {
+
+struct TapeNode {
+  const char* op;
+  std::uint64_t sequence;  // nodes are walked from the youngest to the oldest: a topological order
+  std::vector<std::shared_ptr<GradientSlot>> inputs;
+  Backward backward;
+  Differentiable order;
+
+  ~TapeNode();
+};
+
+namespace {
+
+thread_local bool recording_on = true;
+thread_local TapeObserver* observer = nullptr;
+thread_local bool walking = false;  // inside an op's backward, whose own ops are not what a person knows by name
+std::atomic<std::uint64_t> next_sequence{0};
+std::atomic<bool> nan_tracing{false};
+
+void check_finite(const char* op, const char* direction, const Tensor& t) {
+  if (t.dtype() != DType::f32) return;
+  const Tensor d = t.to_dense();
+  const float* v = d.data();
+  for (std::int64_t i = 0; i < d.count(); ++i)
+    if (!std::isfinite(v[i]))
+      fail("not finite", std::string(op) + " (" + direction + "), tensor " + t.shape().str(), "finite values",
+           std::to_string(v[i]) + " at element " + std::to_string(i),
+           "lower the learning rate, clip gradients (train.clip_norm) or look at the input");
+}
+
+}  // namespace
+
+// A long chain of nodes must not be destroyed by recursion. Slots of older nodes hang on `inputs` and on the tensors that
+// `backward` has captured.
+TapeNode::~TapeNode() {
+  struct Remains {
+    std::vector<std::shared_ptr<GradientSlot>> inputs;
+    Backward backward;
+  };
+  thread_local std::vector<Remains>* pending = nullptr;
+  if (pending) {
+    pending->push_back({std::move(inputs), std::move(backward)});
+    return;
+  }
+  std::vector<Remains> list;
+  list.push_back({std::move(inputs), std::move(backward)});
+  pending = &list;
+  while (!list.empty()) {
+    const Remains last = std::move(list.back());
+    list.pop_back();
+  }
+  pending = nullptr;
+}
+
+std::shared_ptr<GradientSlot> GradientSlot::leaf(const Shape& shape) {
+  auto slot = std::make_shared<GradientSlot>();
+  slot->shape = shape;
+  return slot;
+}
+
+bool recording() { return recording_on; }
+NoGrad::NoGrad() : previous_(recording_on) { recording_on = false; }
+NoGrad::~NoGrad() { recording_on = previous_; }
+void trace_nan(bool on) { nan_tracing = on; }
+TapeObserver::TapeObserver() : previous_(observer) { observer = this; }
+TapeObserver::~TapeObserver() { observer = previous_; }
+
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward backward, Differentiable order) {
+  if (nan_tracing && !walking) check_finite(op, "forward", y);
+  if (!recording_on) return y;
+  bool wanted = false;
+  for (const Tensor& t : inputs) wanted = wanted || (t && t.requires_grad());
+  if (!wanted) return y;
+  for (TapeObserver* o = observer; o; o = o->previous_) o->ops_.insert(op);
+  auto node = std::make_shared<TapeNode>();
+  node->op = op;
+  node->sequence = next_sequence++;
+  for (const Tensor& t : inputs) node->inputs.push_back(t ? t.slot() : nullptr);
+  node->backward = std::move(backward);
+  node->order = order;
+  auto slot = std::make_shared<GradientSlot>();
+  slot->shape = y.shape();
+  slot->producer = std::move(node);
+  y.attach(std::move(slot));
+  return y;
+}
+
+namespace {
+
+using SlotPtr = std::shared_ptr<GradientSlot>;
+
+class Switch {
+ public:
+  Switch(bool& flag, bool value) : flag_(flag), previous_(flag) { flag = value; }
+  ~Switch() { flag_ = previous_; }
+  Switch(const Switch&) = delete;
+  Switch& operator=(const Switch&) = delete;
+
+ private:
+  bool& flag_;
+  bool previous_;
+};
+
+// Which slots lie between y and the wanted ones (every slot with a leaf below, where `wanted` is null).
+std::unordered_set<const GradientSlot*> needed_slots(const SlotPtr& root,
+                                                     const std::unordered_set<const GradientSlot*>& wanted) {
+  std::unordered_set<const GradientSlot*> needed, seen;
+  std::vector<std::pair<const GradientSlot*, bool>> stack{{root.get(), false}};
+  while (!stack.empty()) {
+    const auto [slot, inputs_done] = stack.back();
+    stack.pop_back();
+    if (inputs_done) {
+      for (const auto& in : slot->producer->inputs)
+        if (in && needed.count(in.get())) needed.insert(slot);
+      continue;
+    }
+    if (!seen.insert(slot).second) continue;
+    if (wanted.count(slot)) needed.insert(slot);
+    if (!slot->producer) continue;
+    stack.push_back({slot, true});
+    for (const auto& in : slot->producer->inputs)
+      if (in && !seen.count(in.get())) stack.push_back({in.get(), false});
+  }
+  return needed;
+}
+
+class Walk {
+ public:
+  Walk(bool create_graph, bool retain_tape) : create_graph_(create_graph), retain_tape_(retain_tape) {}
+
+  // `needed` empty: every slot. `collect` receives each finished gradient of a leaf or of a slot in `kept`.
+  void run(const Tensor& y, Tensor dy, const std::unordered_set<const GradientSlot*>* needed,
+           const std::unordered_set<const GradientSlot*>& kept,
+           const std::function<void(const SlotPtr&, const Tensor&)>& collect) {
+    needed_ = needed;
+    add(y.slot(), std::move(dy));
+    while (!queue_.empty()) {
+      const SlotPtr slot = queue_.top();
+      queue_.pop();
+      const auto it = flying_.find(slot.get());
+      const Tensor gradient = it->second.gradient;
+      flying_.erase(it);
+      if (!slot->producer || kept.count(slot.get())) collect(slot, gradient);
+      if (slot->producer) step(*slot->producer, gradient);
+    }
+  }
+
+ private:
+  struct Flying {
+    Tensor gradient;
+    bool owned;  // made here by a sum, so more can be added in place
+  };
+  struct Older {
+    bool operator()(const SlotPtr& a, const SlotPtr& b) const { return age(a) < age(b); }
+    static std::uint64_t age(const SlotPtr& s) { return s->producer ? s->producer->sequence + 1 : 0; }
+  };
+
+  bool is_needed(const SlotPtr& s) const { return s && (!needed_ || needed_->count(s.get())); }
+
+  void step(TapeNode& node, const Tensor& dy) {
+    if (!node.backward)
+      fail("the tape was already walked and freed", std::string("op ") + node.op, "", "", "pass retain_tape to the first walk");
+    if (create_graph_ && node.order == Differentiable::once)
+      fail("no second derivative", std::string("op ") + node.op, "an op that is twice differentiable", node.op);
+    Needs needs;
+    bool any = false;
+    for (const auto& s : node.inputs) {
+      needs.push_back(is_needed(s));
+      any = any || needs.back();
+    }
+    if (!any) return;
+    std::vector<Tensor> dx;
+    {
+      const Switch inside(walking, true);
+      dx = node.backward(dy, needs);
+    }
+    // The slots are still needed to hand the gradients on, but the saved tensors are not.
+    const std::vector<SlotPtr> inputs = retain_tape_ ? node.inputs : std::move(node.inputs);
+    if (!retain_tape_) {
+      node.backward = nullptr;
+      node.inputs.clear();
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!needs[i]) continue;
+      if (i >= dx.size() || !dx[i]) continue;
+      if (!(dx[i].shape() == inputs[i]->shape))
+        fail("gradient of a wrong shape", std::string("op ") + node.op + ", input " + std::to_string(i),
+             inputs[i]->shape.str(), dx[i].shape().str(), "this is a mistake in the op's backward");
+      if (nan_tracing) check_finite(node.op, "backward", dx[i]);
+      add(inputs[i], std::move(dx[i]));
+    }
+  }
+
+  void add(const SlotPtr& slot, Tensor gradient) {
+    const auto [it, fresh] = flying_.try_emplace(slot.get(), Flying{gradient, false});
+    if (fresh) return queue_.push(slot);
+    Flying& f = it->second;
+    if (create_graph_ || !f.owned) {
+      f.gradient = f.gradient + gradient;
+      f.owned = true;
+    } else {
+      on(gradient.device(), [&](const auto& d) { axpy(d, 1.0f, gradient.view(), f.gradient.mutable_view()); });
+    }
+  }
+
+  bool create_graph_, retain_tape_;
+  const std::unordered_set<const GradientSlot*>* needed_ = nullptr;
+  std::unordered_map<const GradientSlot*, Flying> flying_;  // the queue keeps the slots alive
+  std::priority_queue<SlotPtr, std::vector<SlotPtr>, Older> queue_;
+};
+
+void accumulate(GradientSlot& slot, const Tensor& gradient) {
+  if (!slot.grad) slot.grad = Tensor::empty(slot.shape, DType::f32, gradient.device());
+  on(gradient.device(), [&](const auto& d) {
+    if (slot.arrived)
+      axpy(d, 1.0f, gradient.view(), slot.grad.mutable_view());
+    else
+      copy(d, gradient.view(), slot.grad.mutable_view());
+  });
+  slot.arrived = true;
+}
+
+}  // namespace
+
+void backward(const Tensor& y, bool retain_tape) {
+  if (!y.requires_grad()) fail("backward from a tensor that is not on the tape", y.shape().str());
+  if (y.count() != 1) fail("backward from a tensor that is no scalar", y.shape().str(), "[1,1,1,1]", y.shape().str());
+  const Switch off(recording_on, false);
+  Walk(false, retain_tape).run(y, Tensor::scalar(1.0f, y.device()), nullptr, {}, [](const SlotPtr& slot, const Tensor& g) {
+    accumulate(*slot, g);
+  });
+}
+
+std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& wrt, const Tensor& dy, bool create_graph,
+                              bool retain_tape) {
+  std::vector<Tensor> result(wrt.size());
+  if (!y.requires_grad()) return result;
+  std::unordered_set<const GradientSlot*> wanted;
+  for (const Tensor& t : wrt)
+    if (t.requires_grad()) wanted.insert(t.slot().get());
+  const auto needed = needed_slots(y.slot(), wanted);
+  const Switch mode(recording_on, create_graph);
+  Walk(create_graph, retain_tape || create_graph)
+      .run(y, dy ? dy : Tensor::full(y.shape(), 1.0f, y.device()), &needed, wanted, [&](const SlotPtr& slot, const Tensor& g) {
+        for (std::size_t i = 0; i < wrt.size(); ++i)
+          if (wrt[i].slot() == slot) result[i] = g;
+      });
+  return result;
+}
+
+}  // namespace gf

@@ -1,0 +1,102 @@
+#include "engine/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+constexpr std::size_t buffer_bytes = 1 << 16;
+
+std::string unused_name(const std::string& path) {
+  static std::atomic<unsigned> number{0};
+  return path + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_path_(unused_name(path_)) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path_, ignored))
+    fail("cannot write file", path_, "a file name", "a directory", "give the name of a file");
+  // A name left by a killed process of the same id is stale: replace it.
+  descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_with("cannot create file", errno);
+  buffer_.reserve(buffer_bytes);
+}
+
+AtomicFile::~AtomicFile() {
+  if (!committed_) discard();
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) {
+  if (buffer_.size() + bytes > buffer_bytes) flush();
+  if (bytes >= buffer_bytes) return write_through(data, bytes);
+  const char* first = static_cast<const char*>(data);
+  buffer_.insert(buffer_.end(), first, first + bytes);
+}
+
+void AtomicFile::flush() {
+  write_through(buffer_.data(), buffer_.size());
+  buffer_.clear();
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (::fsync(descriptor_) != 0) fail_with("cannot write file", errno);
+  const int closed = ::close(descriptor_);
+  descriptor_ = -1;
+  if (closed != 0) fail_with("cannot write file", errno);
+  if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail_with("cannot rename the finished file", errno);
+  committed_ = true;
+  // The new name itself lives in the directory: without this a power cut may bring the old file back. Not every file
+  // system can do it, and the file is whole either way, so its result is not an error.
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  const int directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+void AtomicFile::write_through(const void* data, std::size_t bytes) {
+  const char* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t n = ::write(descriptor_, next, bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) fail_with("cannot write file", n < 0 ? errno : ENOSPC);
+    next += n;
+    bytes -= static_cast<std::size_t>(n);
+    written_ += static_cast<std::uint64_t>(n);
+  }
+}
+
+void AtomicFile::discard() noexcept {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+  ::unlink(temporary_path_.c_str());
+}
+
+void AtomicFile::fail_with(const char* what, int error) const {
+  const char* remedy = error == ENOENT                      ? "create the folder first"
+                       : error == ENOSPC || error == EDQUOT ? "free some space or choose another folder"
+                       : error == EACCES || error == EPERM || error == EROFS ? "choose a folder you may write to"
+                                                                             : "";
+  fail(what, path_, {}, std::strerror(error), remedy);
+}
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace gf

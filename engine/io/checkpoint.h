@@ -1,0 +1,40 @@
+#pragma once
+// A checkpoint is a safetensors file, readable by Python:
+//   tensors   model.<name>               parameters and buffers, in PyTorch's order of dimensions
+//             optim.<moment>.<name>      optimiser state, parameter by parameter (absent in a file made for inference)
+//   metadata  graphflow.*                format, step, optimiser steps, random seed and position, checksum of the file
+//             all other keys             the caller's entries: config, classes, preprocessing, metrics, loader position
+//
+// Saving writes a temporary file, flushes it to the disk and renames it over the old one, so whatever happens (kill -9,
+// a full disk, a power cut) the path holds a complete checkpoint, the old or the new: there is no need for a second
+// copy. Loading verifies the checksum before it touches anything.
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "engine/nn/module.h"
+#include "engine/optim/optimizer.h"
+#include "engine/random.h"
+
+namespace gf {
+
+struct CheckpointState {
+  std::int64_t step = 0;
+  Random random = Random();
+  std::map<std::string, std::string> entries;  // UTF-8; keys beginning "graphflow." are the engine's own
+};
+
+// `optimizer` works on `model`'s parameters; null leaves its state out.
+void save_checkpoint(const std::string& path, const Module& model, const Optimizer* optimizer,
+                     const CheckpointState& state);
+
+// The entries alone, from the header: fast, whatever the size of the file. The checksum is not looked at.
+std::map<std::string, std::string> read_checkpoint_entries(const std::string& path);
+// The same with step and random position, for `info`.
+CheckpointState read_checkpoint_state(const std::string& path);
+
+// Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer is given,
+// one without that optimiser's state. Nothing is touched unless everything fits.
+void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state);
+
+}  // namespace gf

@@ -1,0 +1,70 @@
+#pragma once
+// Named modules. A module registers itself with its owner, its parameters and buffers with itself, so a parameter's name is
+// the path that leads to it ("encoder3.block1.sk.conv5.weight"). Modules do not move or copy.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/tensor.h"
+
+namespace gf {
+
+class Module;
+
+// Who owns a module, and under what name. A network at the top has none.
+struct Owner {
+  Module* module = nullptr;
+  std::string name;
+};
+
+// How PyTorch's files order a tensor that we keep as kernels/view.h says.
+enum class FileLayout {
+  vector,       // ours (1,1,1,c), file [c]
+  convolution,  // ours (o,kh,kw,i), file [o,i,kh,kw]; depthwise (c,kh,kw,1), file [c,1,kh,kw]
+  transposed,   // ours (i,kh,kw,o), file [i,o,kh,kw]
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+  FileLayout layout;
+};
+
+class Module {
+ public:
+  explicit Module(const Owner& owner = {});
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  std::vector<NamedTensor> parameters() const;  // trained; each has a gradient slot
+  std::vector<NamedTensor> buffers() const;     // state that is not trained: running statistics
+  std::int64_t parameter_count() const;
+
+  bool training() const { return training_; }
+  void train(bool on = true);  // this module and all below
+  void eval() { train(false); }
+  void freeze();               // takes the gradient slots away: nothing below is taped
+
+  // Every module that knows how draws its parameters: from `seed` and the parameter's own name.
+  void initialise(std::uint64_t seed, const std::string& path = {});
+
+ protected:
+  Tensor parameter(const std::string& name, const Shape& shape, FileLayout layout);
+  Tensor buffer(const std::string& name, const Shape& shape, float value);
+  // Called by initialise() with the module's path.
+  virtual void initialise_own(std::uint64_t /*seed*/, const std::string& /*path*/) {}
+
+ private:
+  struct Child {
+    std::string name;
+    Module* module;
+  };
+  void collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const;
+  std::vector<Child> children_;
+  std::vector<NamedTensor> parameters_, buffers_;
+  bool training_ = true;
+};
+
+}  // namespace gf

@@ -1,0 +1,14 @@
+#pragma once
+// Activations. All twice differentiable.
+// Where a normalisation precedes, ops/batch_norm.h fuses the activation.
+#include "engine/tensor.h"
+
+namespace gf {
+
+Tensor relu(const Tensor& x);                     // max(x, 0), derivative 0 at 0
+Tensor leaky_relu(const Tensor& x, float slope);  // x > 0 ? x : slope * x
+Tensor relu6(const Tensor& x);                    // min(max(x, 0), 6)
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);                  // 1 / (1 + exp(-x))
+
+}  // namespace gf

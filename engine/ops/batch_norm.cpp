@@ -1,0 +1,60 @@
+#include "engine/ops/batch_norm.h"
+
+#include <cmath>
+
+#include "engine/autograd.h"
+
+namespace gf {
+namespace {
+
+ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
+
+// The backward wants 1/std; in evaluation it comes from the running variance.
+Tensor inverse_std(const Tensor& variance, float eps) {
+  std::vector<float> v = variance.to_vector();
+  for (float& x : v) x = 1.0f / std::sqrt(x + eps);
+  return Tensor::from(v, variance.shape(), variance.device());
+}
+
+}  // namespace
+
+// xhat = (x - mean) * inv_std, g = dy * act'(y):  dgamma = sum g xhat, dbeta = sum g, d_residual = g,
+// dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) in training, gamma inv_std g in evaluation
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                  const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual) {
+  const Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  Tensor mean, inv_std;
+  if (training) {
+    mean = Tensor::empty(gamma.shape(), DType::f32, x.device());
+    inv_std = Tensor::empty(gamma.shape(), DType::f32, x.device());
+    on(x.device(), [&](const auto& d) {
+      batch_norm_train(d, p, x.view(), gamma.view(), beta.view(), view_or_null(residual), running_mean.mutable_view(),
+                       running_var.mutable_view(), mean.mutable_view(), inv_std.mutable_view(), y.mutable_view());
+    });
+  } else {
+    on(x.device(), [&](const auto& d) {
+      batch_norm_eval(d, p, x.view(), gamma.view(), beta.view(), view_or_null(residual), running_mean.view(),
+                      running_var.view(), y.mutable_view());
+    });
+    if (recording()) {
+      mean = running_mean.detach();
+      inv_std = inverse_std(running_var, p.eps);
+    }
+  }
+  return record(
+      "batch_norm", y, {x, gamma, beta, residual},
+      [x = x.detach(), y = y.detach(), gamma = gamma.detach(), mean, inv_std, p, training](const Tensor& dy, const Needs& needs) {
+        std::vector<Tensor> g(4);
+        for (const int i : {0, 1, 2}) g[i] = Tensor::empty(i == 0 ? x.shape() : gamma.shape(), DType::f32, x.device());
+        if (needs[3]) g[3] = Tensor::empty(x.shape(), DType::f32, x.device());
+        on(x.device(), [&](const auto& d) {
+          batch_norm_backward(d, p, training, x.view(), y.view(), dy.view(), gamma.view(), mean.view(), inv_std.view(),
+                              g[0].mutable_view(), g[1].mutable_view(), g[2].mutable_view(),
+                              g[3] ? g[3].mutable_view() : View{});
+        });
+        return g;
+      },
+      Differentiable::once);
+}
+
+}  // namespace gf

@@ -1,0 +1,13 @@
+#pragma once
+// Batch normalisation fused with the activation and residual addition after it (kernels/batch_norm.h has the formula).
+// Differentiable once.
+#include "engine/tensor.h"
+#include "kernels/batch_norm.h"
+
+namespace gf {
+
+// residual may be empty. Training: batch statistics, running statistics updated in place. Otherwise the running ones.
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                  const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual = {});
+
+}  // namespace gf

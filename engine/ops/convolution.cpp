@@ -1,0 +1,93 @@
+#include "engine/ops/convolution.h"
+
+#include "engine/autograd.h"
+#include "engine/ops/arithmetic.h"
+#include "engine/ops/mac_counter.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
+
+Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p, ConvolutionActivation act) {
+  Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), DType::f32, x.device());
+  MacCounter::add(y.shape().pixels() * w.count());
+  on(x.device(), [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
+  return y;
+}
+
+Tensor input_grad(const Tensor& dy, const Tensor& w, const Tensor& bias, const Shape& x, const ConvolutionShape& p) {
+  Tensor dx = Tensor::empty(x, DType::f32, dy.device());
+  on(dy.device(), [&](const auto& d) { convolution_input_grad(d, p, dy.view(), w.view(), view_or_null(bias), dx.mutable_view()); });
+  return dx;
+}
+
+}  // namespace
+
+// dx = input_grad(dy, w), dw = weight_grad(x, dy), db = sum of dy over pixels
+Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
+  return record("convolution", forward(x, w, bias, p, ConvolutionActivation::none), {x, w, bias},
+                [x, w, bias, p](const Tensor& dy, const Needs& needs) {
+                  std::vector<Tensor> g(3);
+                  if (needs[0]) g[0] = convolution_input_grad(dy, w, x.shape(), p);
+                  if (needs[1] && needs[2] && !recording()) {  // one kernel for both
+                    g[1] = Tensor::empty(w.shape(), DType::f32, x.device());
+                    g[2] = Tensor::empty(bias.shape(), DType::f32, x.device());
+                    on(x.device(), [&](const auto& d) {
+                      convolution_weight_grad(d, p, x.view(), dy.view(), g[1].mutable_view(), g[2].mutable_view());
+                    });
+                    return g;
+                  }
+                  if (needs[1]) g[1] = convolution_weight_grad(x, dy, w.shape(), p);
+                  if (needs[2]) g[2] = sum_to(dy, bias.shape());
+                  return g;
+                });
+}
+
+Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
+  return forward(x, w, bias, p, ConvolutionActivation::relu);
+}
+
+// With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy
+Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p, int output_pad) {
+  const Shape &s = x.shape(), &k = w.shape();
+  if (k.n != s.c)
+    fail("transposed convolution: weight does not fit", "x " + s.str() + ", w " + k.str(), std::to_string(s.c) + " input channels",
+         std::to_string(k.n));
+  const Shape out{s.n, (s.h - 1) * p.stride_h - 2 * p.pad_h + p.dilation_h * (k.h - 1) + 1 + output_pad,
+                  (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
+  MacCounter::add(s.pixels() * w.count());
+  return record("transposed_convolution", input_grad(x, w, bias, out, p), {x, w, bias},
+                [x, w, bias, p](const Tensor& dy, const Needs& needs) {
+                  std::vector<Tensor> g(3);
+                  if (needs[0]) g[0] = convolution(dy, w, {}, p);
+                  if (needs[1]) g[1] = convolution_weight_grad(dy, x, w.shape(), p);
+                  if (needs[2]) g[2] = sum_to(dy, bias.shape());
+                  return g;
+                });
+}
+
+// Linear in dy and in w: d/d(dy) = convolution(g, w), d/dw = weight_grad(g, dy)
+Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x, const ConvolutionShape& p) {
+  return record("convolution_input_grad", input_grad(dy, w, {}, x, p), {dy, w}, [dy, w, p](const Tensor& g, const Needs& needs) {
+    std::vector<Tensor> r(2);
+    if (needs[0]) r[0] = convolution(g, w, {}, p);
+    if (needs[1]) r[1] = convolution_weight_grad(g, dy, w.shape(), p);
+    return r;
+  });
+}
+
+// Linear in x and in dy: d/dx = input_grad(dy, g), d/d(dy) = convolution(x, g)
+Tensor convolution_weight_grad(const Tensor& x, const Tensor& dy, const Shape& w, const ConvolutionShape& p) {
+  Tensor dw = Tensor::empty(w, DType::f32, x.device());
+  on(x.device(), [&](const auto& d) { convolution_weight_grad(d, p, x.view(), dy.view(), dw.mutable_view(), View{}); });
+  return record("convolution_weight_grad", dw, {x, dy}, [x, dy, p](const Tensor& g, const Needs& needs) {
+    std::vector<Tensor> r(2);
+    if (needs[0]) r[0] = convolution_input_grad(dy, g, x.shape(), p);
+    if (needs[1]) r[1] = convolution(x, g, {}, p);
+    return r;
+  });
+}
+
+}  // namespace gf

@@ -1,0 +1,17 @@
+#pragma once
+// Segmentation and distillation losses as fused ops (kernels/losses.h has the formulas). Scalars; differentiable once.
+// Labels (n,h,w,1) i32 outside [0, classes) that are not ignore_index throw ErrorKind::bad_data with their count.
+#include "engine/tensor.h"
+#include "kernels/losses.h"
+
+namespace gf {
+
+// class_weights (1,1,1,classes) or empty.
+Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights = {}, int ignore_index = kNoIgnore);
+Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index = kNoIgnore, float smooth = 1e-5f);
+// The teacher's logits are constants.
+Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau = 1.0f, bool element_mean = true);
+// b is a constant.
+Tensor mse_loss(const Tensor& a, const Tensor& b);
+
+}  // namespace gf

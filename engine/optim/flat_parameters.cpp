@@ -1,0 +1,86 @@
+#include "engine/optim/flat_parameters.h"
+
+#include <cmath>
+
+#include "engine/autograd.h"
+#include "engine/memory.h"
+#include "kernels/elementwise.h"
+#include "kernels/error.h"
+#include "kernels/optimizer.h"
+
+namespace gf {
+namespace {
+
+constexpr std::int64_t kAlign = 256 / sizeof(float);
+Tensor zeroed(std::int64_t count, const Device& device) { return Tensor::zeros({1, 1, 1, count}, device); }
+
+}  // namespace
+
+FlatParameters::FlatParameters(const Module& module) {
+  const MemoryTag tag("parameters");
+  std::int64_t size = 0;
+  for (const NamedTensor& p : module.parameters()) {
+    if (!p.tensor.requires_grad())
+      fail("parameter without a gradient", p.name + " " + p.tensor.shape().str(), "a module that is not frozen", "",
+           "build the module anew to train it");
+    entries_.push_back({p.name, p.tensor, p.layout, size, p.tensor.count()});
+    size += (p.tensor.count() + kAlign - 1) / kAlign * kAlign;
+  }
+  const Device device = entries_.empty() ? cpu_device() : entries_[0].tensor.device();
+  const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(float);
+  const std::shared_ptr<void> values = allocate(bytes), gradients = allocate(bytes);
+  values_ = Tensor::over(values, 0, {1, 1, 1, size}, device);
+  gradients_ = Tensor::over(gradients, 0, {1, 1, 1, size}, device);
+  on(device, [&](const auto& d) {
+    fill(d, 0.0f, values_.mutable_view());
+    fill(d, 0.0f, gradients_.mutable_view());
+  });
+  for (Entry& e : entries_) {
+    const std::size_t offset = static_cast<std::size_t>(e.offset) * sizeof(float);
+    e.tensor.rebind(values, offset);
+    e.tensor.slot()->grad = Tensor::over(gradients, offset, e.tensor.shape(), device);
+    e.tensor.slot()->arrived = false;
+  }
+}
+
+void FlatParameters::zero_grad() {
+  for (const Entry& e : entries_) e.tensor.slot()->arrived = false;
+}
+
+std::vector<FlatParameters::Range> FlatParameters::ranges_with_gradient() const {
+  std::vector<Range> ranges;
+  bool open = false;
+  for (const Entry& e : entries_) {
+    if (!e.tensor.slot()->arrived) {
+      open = false;
+      continue;
+    }
+    const std::int64_t end = e.offset + e.count;
+    if (open)
+      ranges.back().end = end;  // the padding in between is zero and stays so
+    else
+      ranges.push_back({e.offset, end});
+    open = true;
+  }
+  return ranges;
+}
+
+Tensor FlatParameters::slice(const Tensor& flat, Range r) const { return flat.view_channels(r.begin, r.end - r.begin); }
+
+double FlatParameters::gradient_norm() const {
+  double sum = 0;
+  for (const Range r : ranges_with_gradient())
+    on(values_.device(), [&](const auto& d) { sum += sum_of_squares(d, slice(gradients_, r).view()); });
+  return std::sqrt(sum);
+}
+
+void FlatParameters::scale_gradients(float factor) {
+  for (const Range r : ranges_with_gradient()) {
+    const Tensor g = slice(gradients_, r);
+    on(values_.device(), [&](const auto& d) { unary(d, Unary::scale, factor, g.view(), g.mutable_view()); });
+  }
+}
+
+Tensor FlatParameters::like() const { return zeroed(size(), values_.device()); }
+
+}  // namespace gf

@@ -1,0 +1,46 @@
+#pragma once
+// A module's parameters and gradients as two flat buffers (one optimiser kernel serves the whole model) with a table from
+// name to offset. Offsets are multiples of 256 bytes; the padding is zero.
+#include <string>
+#include <vector>
+
+#include "engine/nn/module.h"
+
+namespace gf {
+
+class FlatParameters {
+ public:
+  // Moves the parameters' data into the buffer and points their gradient slots into the gradient buffer.
+  explicit FlatParameters(const Module& module);
+
+  struct Entry {
+    std::string name;
+    Tensor tensor;
+    FileLayout layout;
+    std::int64_t offset, count;  // in floats
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Tensor& values() const { return values_; }        // (1,1,1,size)
+  const Tensor& gradients() const { return gradients_; }  // (1,1,1,size)
+  std::int64_t size() const { return values_.count(); }
+
+  // Forgets all gradients: the next to arrive is assigned.
+  void zero_grad();
+
+  // Maximal ranges [begin, end) of parameters that got a gradient since zero_grad; the others are left alone by a step.
+  struct Range {
+    std::int64_t begin, end;
+  };
+  std::vector<Range> ranges_with_gradient() const;
+
+  double gradient_norm() const;          // over the ranges above
+  void scale_gradients(float factor);
+  Tensor slice(const Tensor& flat, Range r) const;  // (1,1,1,end-begin) view of a buffer laid out like this one
+  Tensor like() const;                              // a zeroed buffer of the same size, for moments
+
+ private:
+  std::vector<Entry> entries_;
+  Tensor values_, gradients_;
+};
+
+}  // namespace gf

@@ -1,0 +1,127 @@
+#include "engine/tensor.h"
+
+#include <cstring>
+
+#include "engine/autograd.h"
+#include "engine/memory.h"
+#include "kernels/elementwise.h"
+#include "kernels/error.h"
+
+namespace gf {
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
+  if (shape.n < 0 || shape.h < 0 || shape.w < 0 || shape.c < 0) fail("negative extent", "tensor " + shape.str());
+  Impl impl;
+  impl.storage = allocate(static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  impl.shape = shape;
+  impl.dtype = dtype;
+  impl.pixel_stride = shape.c;
+  impl.device = device;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::full(const Shape& shape, float value, const Device& device) {
+  Tensor t = empty(shape, DType::f32, device);
+  on(device, [&](const auto& d) { fill(d, value, t.mutable_view()); });
+  return t;
+}
+
+namespace {
+template <class T>
+Tensor copy_in(std::span<const T> values, const Shape& shape, DType dtype, const Device& device) {
+  if (static_cast<std::int64_t>(values.size()) != shape.count())
+    fail("wrong number of values for a tensor", shape.str(), std::to_string(shape.count()), std::to_string(values.size()));
+  Tensor t = Tensor::empty(shape, dtype, device);
+  if (!values.empty()) std::memcpy(t.mutable_data<T>(), values.data(), values.size_bytes());
+  return t;
+}
+}  // namespace
+
+Tensor Tensor::from(std::span<const float> values, const Shape& shape, const Device& device) {
+  return copy_in(values, shape, DType::f32, device);
+}
+Tensor Tensor::from(std::span<const std::int32_t> values, const Shape& shape, const Device& device) {
+  return copy_in(values, shape, DType::i32, device);
+}
+
+float Tensor::item() const {
+  if (count() != 1 || dtype() != DType::f32) fail("item() of a tensor that is no float32 scalar", shape().str());
+  return *data();
+}
+
+std::vector<float> Tensor::to_vector() const {
+  const Tensor d = to_dense();
+  return {d.data(), d.data() + d.count()};
+}
+
+Tensor Tensor::view_at(std::int64_t element, const Shape& shape) const {
+  Impl impl = *impl_;
+  impl.offset += static_cast<std::size_t>(element) * size_of(impl.dtype);
+  impl.shape = shape;
+  impl.slot = nullptr;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::view_channels(std::int64_t begin, std::int64_t count) const {
+  const Shape& s = shape();
+  if (begin < 0 || count < 0 || begin + count > s.c)
+    fail("channel range outside the tensor", s.str(), "0.." + std::to_string(s.c),
+         std::to_string(begin) + ".." + std::to_string(begin + count));
+  return view_at(begin, {s.n, s.h, s.w, count});
+}
+
+Tensor Tensor::view_images(std::int64_t begin, std::int64_t count) const {
+  const Shape& s = shape();
+  if (begin < 0 || count < 0 || begin + count > s.n)
+    fail("image range outside the tensor", s.str(), "0.." + std::to_string(s.n),
+         std::to_string(begin) + ".." + std::to_string(begin + count));
+  return view_at(begin * s.h * s.w * pixel_stride(), {count, s.h, s.w, s.c});
+}
+
+Tensor Tensor::view_shape(const Shape& to) const {
+  if (to.count() != count()) fail("reshape changes the number of elements", shape().str(), shape().str(), to.str());
+  if (!dense()) fail("reshape of a tensor that is not dense", shape().str(), "", "", "call to_dense() first");
+  Tensor t = view_at(0, to);
+  t.impl_->pixel_stride = to.c;
+  return t;
+}
+
+Tensor Tensor::to_dense() const {
+  if (dense()) return *this;
+  Tensor t = empty(shape(), dtype(), device());
+  on(device(), [&](const auto& d) { copy(d, view(), t.mutable_view()); });
+  return t;
+}
+
+Tensor& Tensor::require_grad() {
+  if (!impl_->slot) impl_->slot = GradientSlot::leaf(shape());
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  if (!impl_->slot || !impl_->slot->arrived) return {};
+  return impl_->slot->grad;
+}
+
+Tensor Tensor::detach() const { return view_at(0, shape()); }
+
+void Tensor::rebind(const std::shared_ptr<void>& storage, std::size_t offset) const {
+  const Tensor old = to_dense();
+  std::memcpy(static_cast<std::byte*>(storage.get()) + offset, old.data<std::byte>(),
+              static_cast<std::size_t>(count()) * size_of(dtype()));
+  impl_->storage = storage;
+  impl_->offset = offset;
+  impl_->pixel_stride = shape().c;
+}
+
+Tensor Tensor::over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device) {
+  Impl impl;
+  impl.storage = storage;
+  impl.offset = offset;
+  impl.shape = shape;
+  impl.pixel_stride = shape.c;
+  impl.device = device;
+  return Tensor(std::move(impl));
+}
+
+}  // namespace gf

@@ -1,0 +1,82 @@
+#pragma once
+// Tensor: a handle to NHWC data (kernels/view.h) and, where gradients are wanted, to a slot on the tape (autograd.h).
+// Copying a Tensor copies the handle. Data is written once by the op that makes it; ops never change their inputs.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/device.h"
+#include "kernels/view.h"
+
+namespace gf {
+
+struct GradientSlot;  // autograd.h
+
+class Tensor {
+ public:
+  Tensor() = default;
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, const Device& device = cpu_device());
+  static Tensor full(const Shape& shape, float value, const Device& device = cpu_device());
+  static Tensor zeros(const Shape& shape, const Device& device = cpu_device()) { return full(shape, 0.0f, device); }
+  static Tensor scalar(float value, const Device& device = cpu_device()) { return full({}, value, device); }
+  static Tensor from(std::span<const float> values, const Shape& shape, const Device& device = cpu_device());
+  static Tensor from(std::span<const std::int32_t> values, const Shape& shape, const Device& device = cpu_device());
+
+  explicit operator bool() const { return impl_ != nullptr; }
+  const Shape& shape() const { return impl_->shape; }
+  DType dtype() const { return impl_->dtype; }
+  const Device& device() const { return impl_->device; }
+  std::int64_t count() const { return shape().count(); }
+  std::int64_t pixel_stride() const { return impl_->pixel_stride; }
+  bool dense() const { return view().dense(); }
+
+  ConstView view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
+  View mutable_view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
+  template <class T = float>
+  const T* data() const {
+    return static_cast<const T*>(raw());
+  }
+  template <class T = float>
+  T* mutable_data() const {
+    return static_cast<T*>(raw());
+  }
+  float item() const;                     // the one element of a scalar
+  std::vector<float> to_vector() const;   // dense NHWC copy
+
+  // Views of the same memory, off the tape (ops/shape.h has the differentiable ones).
+  Tensor view_channels(std::int64_t begin, std::int64_t count) const;
+  Tensor view_images(std::int64_t begin, std::int64_t count) const;
+  Tensor view_shape(const Shape& shape) const;  // dense tensors only, same count
+  Tensor to_dense() const;                      // itself where already dense
+
+  // Autograd.
+  bool requires_grad() const { return impl_->slot != nullptr; }
+  Tensor& require_grad();   // makes a leaf whose gradient backward() fills
+  Tensor grad() const;      // of a leaf; an empty Tensor where none has arrived since the last zero_grad
+  Tensor detach() const;    // same data, off the tape
+  const std::shared_ptr<GradientSlot>& slot() const { return impl_->slot; }
+  void attach(std::shared_ptr<GradientSlot> slot) const { impl_->slot = std::move(slot); }
+
+  // Moves the data into `storage` at `offset` bytes; every handle to this tensor sees the move. Used by flat buffers.
+  void rebind(const std::shared_ptr<void>& storage, std::size_t offset) const;
+  static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device);
+
+ private:
+  struct Impl {
+    std::shared_ptr<void> storage;
+    std::size_t offset = 0;  // bytes
+    Shape shape;
+    DType dtype = DType::f32;
+    std::int64_t pixel_stride = 0;
+    Device device;
+    std::shared_ptr<GradientSlot> slot;
+  };
+  explicit Tensor(Impl impl) : impl_(std::make_shared<Impl>(std::move(impl))) {}
+  void* raw() const { return static_cast<std::byte*>(impl_->storage.get()) + impl_->offset; }
+  Tensor view_at(std::int64_t element, const Shape& shape) const;
+
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace gf

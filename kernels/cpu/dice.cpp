@@ -1,0 +1,82 @@
+// Soft Dice loss (losses.h).
+#include "kernels/cpu/chunked_sum.h"
+#include "kernels/cpu/loss_checks.h"
+#include "kernels/cpu/softmax_row.h"
+#include "kernels/losses.h"
+
+namespace gf {
+
+void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView z, ConstView label, View loss,
+                       View sums, std::int64_t* bad_labels) {
+  const char* kernel = "dice_loss_forward";
+  cpu::require_logits(kernel, "z", z);
+  cpu::require_labels(kernel, label, z);
+  require_scalar(kernel, "loss", loss);
+  const std::int64_t c = z.c;
+  require_vector(kernel, "sums", sums, 3 * c);
+  const float* pz = data_as<float>(z);
+  const std::int32_t* pl = data_as<std::int32_t>(label);
+  // Per class: intersection, sum p^2, sum t^2; then the bad labels.
+  const double* total = cpu::chunked_sum(cpu, kernel, z.pixels(), cpu::loss_grain(c), 3 * c + 1,
+                                         [&](std::int64_t begin, std::int64_t end, double* sum) {
+                                           float p[cpu::kMaxClasses];
+                                           for (std::int64_t q = begin; q < end; ++q) {
+                                             const std::int32_t id = pl[q * label.pixel_stride];
+                                             sum[3 * c] += cpu::is_bad(id, ignore_index, c) ? 1.0 : 0.0;
+                                             const std::int64_t y = cpu::counted_class(id, ignore_index, c);
+                                             if (y < 0) continue;
+                                             cpu::softmax_row(pz + q * z.pixel_stride, c, 1.0f, p);
+                                             for (std::int64_t i = 0; i < c; ++i)
+                                               sum[c + i] += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+                                             sum[y] += static_cast<double>(p[y]);
+                                             sum[2 * c + y] += 1.0;
+                                           }
+                                         });
+  double dice = 0.0;
+  for (std::int64_t i = 0; i < c; ++i) dice += (2.0 * total[i] + smooth) / (total[c + i] + total[2 * c + i] + smooth);
+  *data_as<float>(loss) = static_cast<float>(1.0 - dice / static_cast<double>(c));
+  for (std::int64_t i = 0; i < 3 * c; ++i) data_as<float>(sums)[i] = static_cast<float>(total[i]);
+  if (bad_labels != nullptr) *bad_labels = static_cast<std::int64_t>(total[3 * c]);
+}
+
+// With I, P, T the three sums of a class, D = P + T + smooth, N = 2 I + smooth:
+//   dL/dp = -(2 t / D - 2 p N / D^2) / C,   dz = upstream * p (dL/dp - sum_c p dL/dp)
+void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z, ConstView label, ConstView sums,
+                        ConstView upstream, View dz) {
+  const char* kernel = "dice_loss_backward";
+  cpu::require_logits(kernel, "z", z);
+  cpu::require_labels(kernel, label, z);
+  require_vector(kernel, "sums", sums, 3 * z.c);
+  require_scalar(kernel, "upstream", upstream);
+  require_view(kernel, "dz", dz);
+  require_same_shape(kernel, "z", z, "dz", dz);
+  const std::int64_t c = z.c;
+  const float *pz = data_as<float>(z), *ps = data_as<float>(sums);
+  const std::int32_t* pl = data_as<std::int32_t>(label);
+  float* pdz = data_as<float>(dz);
+  float of_t[cpu::kMaxClasses], of_p[cpu::kMaxClasses];  // dL/dp = of_t * t + of_p * p
+  const double scale = static_cast<double>(*data_as<float>(upstream)) / static_cast<double>(c);
+  for (std::int64_t i = 0; i < c; ++i) {
+    const double d = static_cast<double>(ps[c + i]) + ps[2 * c + i] + smooth, n = 2.0 * ps[i] + smooth;
+    of_t[i] = static_cast<float>(-2.0 * scale / d);
+    of_p[i] = static_cast<float>(2.0 * scale * n / (d * d));
+  }
+  parallel_for(z.pixels(), cpu::loss_grain(c), [&](std::int64_t begin, std::int64_t end) {
+    float p[cpu::kMaxClasses];
+    for (std::int64_t q = begin; q < end; ++q) {
+      float* to = pdz + q * dz.pixel_stride;
+      const std::int64_t y = cpu::counted_class(pl[q * label.pixel_stride], ignore_index, c);
+      if (y < 0) {
+        std::fill_n(to, c, 0.0f);
+        continue;
+      }
+      cpu::softmax_row(pz + q * z.pixel_stride, c, 1.0f, p);
+      float dot = p[y] * of_t[y];
+      for (std::int64_t i = 0; i < c; ++i) dot += p[i] * (of_p[i] * p[i]);
+      for (std::int64_t i = 0; i < c; ++i) to[i] = p[i] * (of_p[i] * p[i] - dot);
+      to[y] += p[y] * of_t[y];
+    }
+  });
+}
+
+}  // namespace gf

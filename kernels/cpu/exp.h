@@ -1,0 +1,48 @@
+#pragma once
+// exp and tanh in float32 without branches, so that the compiler can vectorise loops over them: libm's cannot be
+// inlined, and glibc's vector versions need -ffast-math. At most 2 units in the last place off (tanh 3); NaN,
+// infinities, overflow and denormal results as libm's.
+//   exp(x) = 2^k exp(r),  k = round(x / ln 2),  r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2],  exp(r) by Cephes' polynomial
+#include <bit>
+#include <cstdint>
+
+namespace gf::cpu {
+
+inline float exp_f32(float x) {
+  x = x > 89.0f ? 89.0f : x;  // beyond the clamps the result is infinity or zero anyway; NaN passes both
+  x = x < -104.0f ? -104.0f : x;
+  // Adding 1.5 * 2^23 rounds to an integer, which then stands in the lowest bits.
+  constexpr float magic = 12582912.0f;
+  const float t = x * 1.44269504f + magic;
+  const float k = t - magic;
+  const float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;  // ln 2 in two parts: the first product is exact
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  // 2^k in two factors: k reaches 128 and -150, which no single float exponent can hold.
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(t) - std::bit_cast<std::uint32_t>(magic);
+  const std::uint32_t half = static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >> 1);
+  const float s0 = std::bit_cast<float>((half + 127u) << 23);
+  const float s1 = std::bit_cast<float>((bits - half + 127u) << 23);
+  return p * s0 * s1;
+}
+
+// 1 - 2 / (exp(2|x|) + 1) with x's sign; near zero, where that cancels, an odd polynomial (Cephes).
+inline float tanh_f32(float x) {
+  const float a = x < 0.0f ? -x : x;
+  const float far = 1.0f - 2.0f / (exp_f32(2.0f * a) + 1.0f);
+  const float z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  const float near = p * z * x + x;
+  return a < 0.625f ? near : x < 0.0f ? -far : far;
+}
+
+}  // namespace gf::cpu

@@ -1,0 +1,17 @@
+#pragma once
+// Resize of (n,h,w,c) float32, any pixel stride, to y's height and width (up or down, no antialiasing).
+//   nearest:            source = floor(i * in / out)                              (PyTorch's "nearest")
+//   bilinear:           source = max(0, (i + 0.5) * in / out - 0.5)               (align_corners = false)
+//   bilinear_corners:   source = i * (in - 1) / (out - 1), 0 where out is 1       (align_corners = true)
+// The backward is the exact adjoint; its result is assigned, its sums have a fixed order.
+#include "kernels/context.h"
+#include "kernels/view.h"
+
+namespace gf {
+
+enum class ResizeMode { nearest, bilinear, bilinear_corners };
+
+void resize_forward(const Cpu&, ResizeMode, ConstView x, View y);
+void resize_backward(const Cpu&, ResizeMode, ConstView dy, View dx);
+
+}  // namespace gf

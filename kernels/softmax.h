@@ -1,0 +1,15 @@
+#pragma once
+// Softmax over channels of (n,h,w,c) float32, any pixel stride; the maximum is subtracted first.
+#include "kernels/context.h"
+#include "kernels/view.h"
+
+namespace gf {
+
+void softmax(const Cpu&, ConstView x, View y);
+void log_softmax(const Cpu&, ConstView x, View y);
+// dx = y * (dy - sum_c dy * y), y = softmax(x)
+void softmax_backward(const Cpu&, ConstView y, ConstView dy, View dx);
+// label[n,h,w,0] = index of the first largest channel; label i32
+void argmax_channels(const Cpu&, ConstView x, View label);
+
+}  // namespace gf

@@ -1,0 +1,150 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/report/html_text.h"
+#include "apps/report/svg_axes.h"
+#include "apps/report/svg_plot.h"
+#include "tests/apps/fixtures.h"
+
+using namespace gf;
+
+namespace {
+
+std::vector<std::string> labels(const std::vector<Tick>& ticks) {
+  std::vector<std::string> out;
+  for (const Tick& t : ticks) out.push_back(t.label);
+  return out;
+}
+
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t n = 0;
+  for (std::size_t i = text.find(part); i != text.npos; i = text.find(part, i + 1)) ++n;
+  return n;
+}
+
+using Labels = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("ticks are round numbers inside the range") {
+  CHECK(labels(linear_ticks(0, 1, 5)) == Labels{"0", "0.2", "0.4", "0.6", "0.8", "1"});
+  CHECK(labels(linear_ticks(-0.3, 0.31, 5)) == Labels{"-0.3", "-0.2", "-0.1", "0", "0.1", "0.2", "0.3"});
+  CHECK(labels(linear_ticks(0, 400, 6)) == Labels{"0", "50", "100", "150", "200", "250", "300", "350", "400"});
+  CHECK(labels(linear_ticks(1e6, 5e6, 4)) == Labels{"1e6", "2e6", "3e6", "4e6", "5e6"});
+  CHECK(labels(log_ticks(0.01, 2)) == Labels{"0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"});
+  CHECK(labels(log_ticks(1e-6, 1)) == Labels{"1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1"});
+  CHECK(log_ticks(1e-30, 1).size() < 15);
+}
+
+TEST_CASE("axes map values to pixels, upwards, also on a log scale") {
+  Axes a{50, 10, 250, 110, 0, 10, 1, 100, true};
+  CHECK(a.px(5) == doctest::Approx(150));
+  CHECK(a.py(1) == doctest::Approx(110));
+  CHECK(a.py(10) == doctest::Approx(60));
+  CHECK(a.py(100) == doctest::Approx(10));
+}
+
+TEST_CASE("a line plot is well-formed and draws every series") {
+  LinePlot plot{.title = "a < b & \"c\"", .x_label = "step", .y_label = "loss", .series = {}};
+  plot.series = {{.name = "ce <raw>", .x = {0, 1, 2}, .y = {3, 2, 1}},
+                 {.name = "dice", .x = {0, 1, 2}, .y = {1, 1, 1}, .dashed = true}};
+  const std::string svg = line_plot_svg(plot);
+  CHECK(markup_fault(svg) == "");
+  CHECK(contains(svg, "a &lt; b &amp; &quot;c&quot;"));
+  CHECK(contains(svg, "ce &lt;raw&gt;"));
+  CHECK(contains(svg, "var(--s0,"));
+  CHECK(contains(svg, "var(--s1,"));
+  CHECK(contains(svg, "stroke-dasharray"));
+  CHECK(count(svg, "<circle") == 6);
+  CHECK(contains(svg, "step"));
+}
+
+TEST_CASE("a line breaks at values that cannot be drawn") {
+  LinePlot plot{.title = "",
+                .x_label = "",
+                .y_label = "",
+                .series = {{.name = "s", .x = {0, 1, 2, 3, 4}, .y = {1, NAN, 2, 3, INFINITY}}}};
+  const std::string linear = line_plot_svg(plot);
+  CHECK(!contains(linear, "nan"));
+  CHECK(!contains(linear, "inf"));
+  CHECK(count(linear, "<circle") == 3);
+  CHECK(contains(linear, "h0M"));  // the lonely first point is a dot, then a new line begins
+
+  plot.series[0].y = {1, 0, -1, 100, 10};
+  plot.log_y = true;
+  const std::string log = line_plot_svg(plot);
+  CHECK(count(log, "<circle") == 3);
+  CHECK(!contains(log, "nan"));
+}
+
+TEST_CASE("plots of nothing, of one value and of equal values are drawn") {
+  for (const bool log : {false, true}) {
+    for (const std::vector<double>& y : std::vector<std::vector<double>>{{}, {NAN}, {0}, {5}, {5, 5}, {-5, -5}}) {
+      LinePlot plot{
+          .title = "t", .x_label = "x", .y_label = "y", .series = {{.name = "s", .x = {}, .y = y}}, .log_y = log};
+      for (std::size_t i = 0; i < y.size(); ++i) plot.series[0].x.push_back(1);
+      const std::string svg = line_plot_svg(plot);
+      CHECK(markup_fault(svg) == "");
+      CHECK(!contains(svg, "nan"));
+      CHECK(!contains(svg, "inf"));
+    }
+  }
+}
+
+TEST_CASE("a long line is drawn by its extremes: small, and no spike is lost") {
+  LinePlot plot{.title = "", .x_label = "", .y_label = "", .series = {{.name = "s"}}};
+  for (int i = 0; i < 200000; ++i) {
+    plot.series[0].x.push_back(i);
+    plot.series[0].y.push_back(i == 123456 ? 50 : std::sin(i * 0.1));
+  }
+  const std::string svg = line_plot_svg(plot);
+  CHECK(svg.size() < 60000);
+  // The spike is the largest value: it alone reaches the top of the plot, all else stays in the lowest tenth.
+  std::vector<double> heights;
+  for (std::size_t at = svg.find('L'); at != std::string::npos; at = svg.find('L', at + 1)) {
+    const std::size_t space = svg.find(' ', at);
+    heights.push_back(std::atof(svg.c_str() + space));
+  }
+  std::sort(heights.begin(), heights.end());
+  REQUIRE(heights.size() > 400);
+  const double low = heights.back();
+  CHECK(low - heights[0] > 180);
+  CHECK(low - heights[1] < 15);
+}
+
+TEST_CASE("bars: one a class and series, heights in proportion, unknown values left out") {
+  BarChart chart{.title = "Dice", .y_label = "Dice", .categories = {"a", "b & c", "d"}, .series = {}, .y_high = 1};
+  chart.series = {{.name = "teacher", .values = {0.5, 1.0, 0.25}}, {.name = "student", .values = {0.5, NAN, 0.5}}};
+  const std::string svg = bar_chart_svg(chart);
+  CHECK(markup_fault(svg) == "");
+  CHECK(count(svg, "<title>") == 5);
+  CHECK(contains(svg, "<title>b &amp; c, teacher: 1</title>"));
+  const auto height_of = [&](const std::string& title) {
+    const std::size_t end = svg.find(title), at = svg.rfind("height=\"", end);
+    return std::stod(svg.substr(at + 8));
+  };
+  CHECK(height_of("<title>a, teacher") == doctest::Approx(height_of("<title>b &amp; c, teacher") / 2).epsilon(0.01));
+  CHECK(height_of("<title>d, teacher") == doctest::Approx(height_of("<title>b &amp; c, teacher") / 4).epsilon(0.01));
+
+  CHECK(markup_fault(bar_chart_svg({})) == "");
+}
+
+TEST_CASE("long class names are cut at whole characters") {
+  CHECK(shortened("cerebellum", 20) == "cerebellum");
+  CHECK(shortened("cerebellum", 4) == "cere.");
+  CHECK(shortened("größe", 4) == "größ.");
+  CHECK(shortened("größe", 5) == "größe");
+}
+
+TEST_CASE("numbers as people write them") {
+  CHECK(score_text(0.8424) == "0.842");
+  CHECK(score_text(NAN) == "–");
+  CHECK(score_text(INFINITY, 2) == "∞");
+  CHECK(count_text(38292162) == "38.29 M");
+  CHECK(count_text(171.5e9) == "171.5 G");
+  CHECK(count_text(912) == "912");
+  CHECK(count_text(NAN) == "–");
+  CHECK(html_escape("<a href=\"x\">'&'\x01") == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39; ");
+}

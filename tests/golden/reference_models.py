@@ -1,0 +1,342 @@
+"""FANet, Mobile U-Net and the paraphraser in PyTorch: an independent second writing of models/ and distill/paraphraser.
+
+The C++ engine is compared with these modules (make_models.py) and raced against them (tests/bench). They follow
+method.md sections 5.1, 5.2 and 2 layer for layer. Parts of the released FANet that never reach its output (an
+auxiliary head and three scalars) are left out.
+
+Names
+-----
+A parameter is addressed by the path of modules that leads to it, then weight, bias, running_mean or running_var.
+Engine and reference use the same names; `python reference_models.py --names` prints all of them with their shapes
+(parameter_names.txt is that output). Two words recur:
+
+  Pair   X.conv.weight (no bias), X.bn.{weight,bias,running_mean,running_var}: convolution, then batch norm
+  BN     X.{weight,bias,running_mean,running_var}                            : batch norm alone
+
+FANet (teacher)
+  encoder1 .. encoder4                     DoubleConv: block1 (SKBlock with projection), block2 (SKBlock, identity)
+  up7 decoder7 strip7                      transposed convolution 2x2 s2 (weight, bias); DoubleConv; StripPooling(3, 6)
+  up8 decoder8 strip8                      the same one level up; StripPooling(12, 18)
+  up9 decoder9 strip9                      the same one level up; StripPooling2(3, 6)
+  classifier                               1x1 (weight, bias), after Dropout2d
+  SKBlock      conv_in (1x1), bn_in, sk, bn_sk, conv_out (1x1), bn_out, and with projection shortcut (1x1), bn_shortcut
+  sk           conv5 (5x5, bias), bn5, conv3 (3x3, bias), bn3, squeeze (1x1, bias), bn_squeeze,
+               attend5 (1x1, bias), attend3 (1x1, bias)
+  StripPooling Pairs in1, in2 (1x1), local (3x3), pool1, pool2 (3x3), horizontal (1x3), vertical (3x1),
+               out1, out2 (3x3), out (1x1)
+  Concatenations put the upsampled map first: cat(up7, encoder3). Taps: encoder3's output, up7's output.
+
+Mobile U-Net (student)
+  stem                                     Pair 3x3 s2
+  block1 .. block17                        InvertedResidual: Pairs expand (1x1, absent in block1), depthwise (3x3), project (1x1)
+  last                                     Pair 1x1
+  up1 .. up4                               transposed convolution 4x4 s2 p1 (weight, bias)
+  merge1 .. merge4                         InvertedResidual
+  head1, head2                             1x1 (weight, bias)
+  Concatenations put the skip first: cat(block13, up1). Taps: block3's output, merge3's output.
+
+Paraphraser    encoder0..2 (convolution), decoder0..2 (transposed convolution), each 3x3 s1 p1 (weight, bias)
+
+Width
+-----
+scaled(c, width) = max(1, floor(c * width + 0.5)), for FANet's 64, 128, 256, 512 and for Mobile U-Net's
+32, 16, 24, 32, 64, 96, 160, 320, 1280 (no rounding to multiples of eight). Everything else derives from the scaled
+numbers: FANet's squeeze max(1, c // 2), StripPooling2's pool1 and pool2 max(1, c // 2) (so out1 reads c + 2 * (c // 2)
+channels), hidden channels of an inverted residual 6 * c_in. The 3 channels between head1 and head2 are not scaled.
+"""
+
+import math
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def scaled(channels, width):
+    return max(1, math.floor(channels * width + 0.5))
+
+
+class Pair(nn.Module):
+    """Convolution without bias, then batch norm."""
+
+    def __init__(self, c_in, c_out, kernel, stride=1, groups=1):
+        super().__init__()
+        kh, kw = (kernel, kernel) if isinstance(kernel, int) else kernel
+        self.conv = nn.Conv2d(c_in, c_out, (kh, kw), stride, (kh // 2, kw // 2), groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(c_out)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+# ------------------------------------------------------------------------------------------------------------ FANet
+
+
+class SKConv(nn.Module):
+    """Selective kernel: a 5x5 and a 3x3 branch, mixed per channel by a softmax over the two."""
+
+    def __init__(self, c):
+        super().__init__()
+        s = max(1, c // 2)
+        self.conv5, self.bn5 = nn.Conv2d(c, c, 5, padding=2), nn.BatchNorm2d(c)
+        self.conv3, self.bn3 = nn.Conv2d(c, c, 3, padding=1), nn.BatchNorm2d(c)
+        self.squeeze, self.bn_squeeze = nn.Conv2d(c, s, 1), nn.BatchNorm2d(s)
+        self.attend5, self.attend3 = nn.Conv2d(s, c, 1), nn.Conv2d(s, c, 1)
+
+    def forward(self, x):
+        a = F.relu(self.bn5(self.conv5(x)))
+        b = F.relu(self.bn3(self.conv3(x)))
+        s = (a + b).mean((2, 3), keepdim=True)
+        z = F.relu(self.bn_squeeze(self.squeeze(s)))
+        w = torch.softmax(torch.stack([self.attend5(z), self.attend3(z)]), 0)
+        return w[0] * a + w[1] * b
+
+
+class SKBlock(nn.Module):
+    def __init__(self, c_in, c_out, projection):
+        super().__init__()
+        self.conv_in, self.bn_in = nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out)
+        self.sk, self.bn_sk = SKConv(c_out), nn.BatchNorm2d(c_out)
+        self.conv_out, self.bn_out = nn.Conv2d(c_out, c_out, 1, bias=False), nn.BatchNorm2d(c_out)
+        self.projection = projection
+        if projection:
+            self.shortcut, self.bn_shortcut = nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out)
+
+    def forward(self, x):
+        y = F.relu(self.bn_in(self.conv_in(x)))
+        y = F.relu(self.bn_sk(self.sk(y)))
+        y = self.bn_out(self.conv_out(y))
+        return F.relu(y + (self.bn_shortcut(self.shortcut(x)) if self.projection else x))
+
+
+class DoubleConv(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.block1 = SKBlock(c_in, c_out, True)
+        self.block2 = SKBlock(c_out, c_out, False)
+
+    def forward(self, x):
+        return self.block2(self.block1(x))
+
+
+class StripPooling(nn.Module):
+    """Context from two square grids and from whole rows and columns. `concat` is the variant at the output (StripPooling2)."""
+
+    def __init__(self, c, sizes, concat=False):
+        super().__init__()
+        half = max(1, c // 2)
+        self.sizes, self.concat = sizes, concat
+        self.in1, self.in2 = Pair(c, c, 1), Pair(c, c, 1)
+        self.local = Pair(c, c, 3)
+        self.pool1 = Pair(c, half if concat else c, 3)
+        self.pool2 = Pair(c, half if concat else c, 3)
+        self.horizontal, self.vertical = Pair(c, c, (1, 3)), Pair(c, c, (3, 1))
+        self.out1 = Pair(c + 2 * half if concat else c, c, 3)
+        self.out2 = Pair(c, c, 3)
+        self.out = Pair(2 * c, c, 1)
+
+    def forward(self, x):
+        h, w = x.shape[2:]
+        up = lambda t: F.interpolate(t, size=(h, w), mode="nearest")
+        x1, x2 = F.relu(self.in1(x)), F.relu(self.in2(x))
+        grids = [self.local(x1)] + [
+            up(pair(F.adaptive_avg_pool2d(x1, size))) for pair, size in zip((self.pool1, self.pool2), self.sizes)
+        ]
+        strips = up(self.horizontal(x2.mean(2, keepdim=True))) + up(self.vertical(x2.mean(3, keepdim=True)))
+        y1 = F.relu(self.out1(F.relu(torch.cat(grids, 1) if self.concat else grids[0] + grids[1] + grids[2])))
+        y2 = F.relu(self.out2(F.relu(strips)))
+        if self.concat:
+            y2 = x * y2
+        return F.relu(x + self.out(torch.cat([y1, y2], 1)))
+
+
+class FANet(nn.Module):
+    stride = 8
+
+    def __init__(self, in_channels=1, classes=2, width=1.0, dropout=0.5):
+        super().__init__()
+        c1, c2, c3, c4 = (scaled(c, width) for c in (64, 128, 256, 512))
+        self.tap_channels = c3
+        self.dropout = dropout
+        self.encoder1 = DoubleConv(in_channels, c1)
+        self.encoder2 = DoubleConv(c1, c2)
+        self.encoder3 = DoubleConv(c2, c3)
+        self.encoder4 = DoubleConv(c3, c4)
+        self.up7 = nn.ConvTranspose2d(c4, c3, 2, stride=2)
+        self.decoder7, self.strip7 = DoubleConv(2 * c3, c3), StripPooling(c3, (3, 6))
+        self.up8 = nn.ConvTranspose2d(c3, c2, 2, stride=2)
+        self.decoder8, self.strip8 = DoubleConv(2 * c2, c2), StripPooling(c2, (12, 18))
+        self.up9 = nn.ConvTranspose2d(c2, c1, 2, stride=2)
+        self.decoder9, self.strip9 = DoubleConv(2 * c1, c1), StripPooling(c1, (3, 6), concat=True)
+        self.classifier = nn.Conv2d(c1, classes, 1)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.xavier_uniform_(m.weight)  # biases and transposed convolutions keep PyTorch's default
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        e1 = self.encoder1(x)
+        e2 = self.encoder2(F.max_pool2d(e1, 2))
+        e3 = self.encoder3(F.max_pool2d(e2, 2))
+        e4 = self.encoder4(F.max_pool2d(e3, 2))
+        u7 = self.up7(e4)
+        d7 = self.strip7(self.decoder7(torch.cat([u7, e3], 1)))
+        d8 = self.strip8(self.decoder8(torch.cat([self.up8(d7), e2], 1)))
+        d9 = self.strip9(self.decoder9(torch.cat([self.up9(d8), e1], 1)))
+        return e3, u7, self.classifier(F.dropout2d(d9, self.dropout, self.training))
+
+
+# ----------------------------------------------------------------------------------------------------- Mobile U-Net
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, c_in, c_out, stride=1, expansion=6):
+        super().__init__()
+        hidden = c_in * expansion
+        self.expand = Pair(c_in, hidden, 1) if expansion != 1 else None
+        self.depthwise = Pair(hidden, hidden, 3, stride, groups=hidden)
+        self.project = Pair(hidden, c_out, 1)
+        self.residual = stride == 1 and c_in == c_out
+
+    def forward(self, x):
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.depthwise(y)))
+        return x + y if self.residual else y
+
+
+class MobileUNet(nn.Module):
+    stride = 32
+    # expansion, channels, blocks, stride of the first block
+    settings = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+
+    def __init__(self, in_channels=1, classes=2, width=1.0):
+        super().__init__()
+        s = lambda c: scaled(c, width)
+        self.stem = Pair(in_channels, s(32), 3, 2)
+        c, index = s(32), 0
+        for expansion, channels, blocks, stride in self.settings:
+            for i in range(blocks):
+                index += 1
+                block = InvertedResidual(c, s(channels), stride if i == 0 else 1, expansion)
+                setattr(self, f"block{index}", block)
+                c = s(channels)
+        self.last = Pair(c, s(1280), 1)
+        c = s(1280)
+        for i, channels in enumerate((96, 32, 24, 16), 1):
+            setattr(self, f"up{i}", nn.ConvTranspose2d(c, s(channels), 4, stride=2, padding=1))
+            setattr(self, f"merge{i}", InvertedResidual(2 * s(channels), s(channels)))
+            c = s(channels)
+        self.head1 = nn.Conv2d(c, 3, 1)
+        self.head2 = nn.Conv2d(3, classes, 1)
+        self.tap_channels = s(24)
+        for m in self.modules():
+            if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.normal_(m.weight, 0, math.sqrt(2 / (m.kernel_size[0] * m.kernel_size[1] * m.out_channels)))
+                if m.bias is not None:
+                    nn.init.zeros_(m.bias)
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        x = F.relu6(self.stem(x))
+        skips = {}
+        for i in range(1, 18):
+            x = getattr(self, f"block{i}")(x)
+            if i in (1, 3, 6, 13):
+                skips[i] = x
+        x = F.relu6(self.last(x))
+        deep = None
+        for i, skip in enumerate((13, 6, 3, 1), 1):
+            x = getattr(self, f"merge{i}")(torch.cat([skips[skip], getattr(self, f"up{i}")(x)], 1))
+            if i == 3:
+                deep = x
+        x = self.head2(self.head1(x))
+        return skips[3], deep, F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+# ------------------------------------------------------------------------------------------------------ paraphraser
+
+
+class Paraphraser(nn.Module):
+    """Autoencoder over channels: `channels` of a teacher tap to `factors`, the student tap's channels, and back."""
+
+    def __init__(self, channels=256, factors=24):
+        super().__init__()
+        conv = lambda i, o: nn.Conv2d(i, o, 3, padding=1)
+        tconv = lambda i, o: nn.ConvTranspose2d(i, o, 3, padding=1)
+        self.encoder0, self.encoder1, self.encoder2 = conv(channels, channels), conv(channels, factors), conv(factors, factors)
+        self.decoder0, self.decoder1, self.decoder2 = tconv(factors, factors), tconv(factors, channels), tconv(channels, channels)
+
+    def encode(self, x):
+        for layer in (self.encoder0, self.encoder1, self.encoder2):
+            x = F.leaky_relu(layer(x), 0.1)
+        return x
+
+    def decode(self, x):
+        for layer in (self.decoder0, self.decoder1, self.decoder2):
+            x = F.leaky_relu(layer(x), 0.1)
+        return x
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+
+# ------------------------------------------------------------------------------------------------------------ losses
+
+
+def soft_dice_loss(logits, labels, ignore_index=None, smooth=1e-5):
+    """Softmax, then for every class c (background too) over all pixels of the whole batch
+         1 - (2 sum p_c g_c + smooth) / (sum p_c^2 + sum g_c^2 + smooth),   g one-hot; ignored pixels count nowhere;
+    the mean over classes."""
+    p = torch.softmax(logits, 1)
+    keep = torch.ones_like(labels, dtype=torch.bool) if ignore_index is None else labels != ignore_index
+    g = F.one_hot(torch.where(keep, labels, 0), logits.shape[1]).permute(0, 3, 1, 2).to(p.dtype)
+    p, g = p * keep[:, None], g * keep[:, None]
+    sums = lambda t: t.sum((0, 2, 3))
+    return (1 - (2 * sums(p * g) + smooth) / (sums(p * p) + sums(g * g) + smooth)).mean()
+
+
+def logits_distillation(student, teacher, temperature=1.0, scale=1.0):
+    """scale / (B C H W) * sum p_T (log p_T - log p_S), p = softmax(z / temperature) over channels; no T^2 unless in scale."""
+    log_s = F.log_softmax(student / temperature, 1)
+    log_t = F.log_softmax(teacher / temperature, 1)
+    return scale * (log_t.exp() * (log_t - log_s)).mean()
+
+
+# -------------------------------------------------------------------------------------------------------------- main
+
+
+def count(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def print_names(title, model, note=""):
+    print(f"# {title}: {count(model):,} parameters{note}")
+    buffers = {n for n, _ in model.named_buffers()}
+    for name, t in model.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            print(f"{name} {list(t.shape)}" + (" buffer" if name in buffers else ""))
+
+
+def main():
+    models = {
+        "FANet, width 1, 1 input channel, 2 classes": (FANet(), 38_292_162),
+        "Mobile U-Net, width 1, 1 input channel, 2 classes": (MobileUNet(), 4_682_323),
+        "Paraphraser, 256 channels, 24 factors": (Paraphraser(256, 24), 1_301_448),
+        "Paraphraser, 256 channels, 64 factors": (Paraphraser(256, 64), 1_549_248),
+    }
+    for title, (model, expected) in models.items():
+        if count(model) != expected:
+            sys.exit(f"{title}: {count(model):,} parameters, expected {expected:,}")
+    if "--names" in sys.argv:
+        print("# Written by: python tests/golden/reference_models.py --names. Shapes in PyTorch's order (OIHW, transposed IOHW).")
+        for title, (model, _) in models.items():
+            if "64 factors" not in title:
+                print_names(title, model)
+    else:
+        for title, (model, _) in models.items():
+            print(f"{title}: {count(model):,}")
+
+
+if __name__ == "__main__":
+    main()

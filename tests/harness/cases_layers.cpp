@@ -1,0 +1,143 @@
+#include "engine/ops/batch_norm.h"
+#include "engine/ops/pooling.h"
+#include "engine/ops/resize.h"
+#include "engine/autograd.h"
+#include "tests/harness/op_case.h"
+#include "tests/harness/reference.h"
+
+namespace gf::test {
+namespace {
+
+const char* name_of(NormActivation a) {
+  switch (a) {
+    case NormActivation::none: return "no activation";
+    case NormActivation::relu: return "relu";
+    case NormActivation::relu6: return "relu6";
+    case NormActivation::leaky_relu: return "leaky relu";
+  }
+  return "";
+}
+
+OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool residual, float eps = 1e-5f) {
+  const BatchNormShape p{.eps = eps, .momentum = 0.1f, .act = act, .slope = 0.2f};
+  const Shape v{1, 1, 1, s.c};
+  // For relu6 the outputs are spread so that both bounds are met.
+  const bool six = act == NormActivation::relu6;
+  std::vector<Input> inputs{in(s), dense(v, uniform(six ? 2 : 0.5, six ? 4 : 2)), dense(v, uniform(-0.5, six ? 5 : 0.5))};
+  if (!training) inputs.insert(inputs.end(), {fixed(v), fixed(v, uniform(0.5, 2))});
+  for (Input& i : inputs) i.dense = i.dense || !i.differentiable;
+  if (residual) inputs.push_back(in(s));
+  const auto rest = [=](const auto& x) { return residual ? &x.back() : nullptr; };
+  return {.op = "batch_norm",
+          .variant = text(s) + (training ? ", training, " : ", evaluation, ") + name_of(act) + (residual ? ", residual" : "") +
+                     (eps > 1e-4f ? ", large eps" : ""),
+          .inputs = inputs,
+          .run = [=](const Tensors& x) {
+            const Tensor mean = training ? Tensor::zeros(v) : x[3], variance = training ? Tensor::full(v, 1.0f) : x[4];
+            return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor());
+          },
+          .reference = [=](const Arrays& x) {
+            return training ? reference::batch_norm_train(x[0], x[1], x[2], rest(x), p)
+                            : reference::batch_norm_eval(x[0], x[1], x[2], rest(x), x[3], x[4], p);
+          },
+          .order = 1};
+}
+
+}  // namespace
+
+OpCases batch_norm_cases() {
+  OpCases cases;
+  for (const bool training : {true, false}) {
+    for (const NormActivation act : {NormActivation::none, NormActivation::relu, NormActivation::relu6, NormActivation::leaky_relu})
+      for (const bool residual : {false, true}) {
+        cases.push_back(batch_norm_case({2, 3, 4, 5}, training, act, residual));
+        cases.push_back(batch_norm_case({2, 5, 3, 1}, training, act, residual));
+        cases.push_back(batch_norm_case({1, 2, 3, 33}, training, act, residual));
+      }
+    cases.push_back(batch_norm_case({3, 7, 5, 31}, training, NormActivation::none, false));
+    cases.push_back(batch_norm_case({2, 33, 31, 3}, training, NormActivation::none, true));
+    cases.push_back(batch_norm_case({2, 3, 4, 5}, training, NormActivation::relu, true, 1e-3f));
+  }
+  cases.push_back(batch_norm_case({1, 1, 1, 5}, false, NormActivation::relu, false));
+  return cases;
+}
+
+namespace {
+
+OpCase max_pool_case(const Shape& s, const PoolShape& p) {
+  return {.op = "max_pool",
+          .variant = text(s) + ", kernel " + std::to_string(p.kernel) + ", stride " + std::to_string(p.stride) + ", pad " +
+                     std::to_string(p.pad),
+          .inputs = {in(s, spaced(0.02))},
+          .run = [=](const Tensors& x) { return max_pool(x[0], p); },
+          .reference = [=](const Arrays& x) { return reference::max_pool(x[0], p); },
+          .order = 1};
+}
+
+OpCase average_case(const Shape& s, std::int64_t height, std::int64_t width) {
+  return {.op = "adaptive_avg_pool",
+          .variant = text(s) + " to " + std::to_string(height) + "x" + std::to_string(width),
+          .inputs = {in(s)},
+          .run = [=](const Tensors& x) { return adaptive_avg_pool(x[0], height, width); },
+          .reference = [=](const Arrays& x) { return reference::adaptive_avg_pool(x[0], height, width); },
+          .order = 1};
+}
+
+}  // namespace
+
+OpCases pooling_cases() {
+  OpCases cases;
+  for (const PoolShape& p : {PoolShape{2, 2, 0}, PoolShape{3, 2, 1}, PoolShape{3, 1, 1}, PoolShape{1, 1, 0}})
+    for (const Shape& s : {Shape{2, 6, 8, 3}, Shape{1, 5, 7, 33}, Shape{2, 3, 3, 31}, Shape{1, 31, 33, 1}})
+      cases.push_back(max_pool_case(s, p));
+  cases.push_back(max_pool_case({1, 1, 1, 1}, {1, 1, 0}));
+  cases.push_back(max_pool_case({1, 1, 1, 4}, {3, 2, 1}));
+  const std::pair<std::int64_t, std::int64_t> targets[] = {{1, 1}, {2, 3}, {5, 7}, {6, 6}, {8, 9}};
+  for (const auto& [height, width] : targets) {
+    cases.push_back(average_case({2, 5, 7, 3}, height, width));
+    cases.push_back(average_case({1, 6, 6, 33}, height, width));
+  }
+  cases.push_back(average_case({1, 31, 33, 1}, 4, 4));
+  cases.push_back(average_case({1, 1, 1, 1}, 1, 1));
+  return cases;
+}
+
+namespace {
+
+void add_resize(OpCases& cases, const Shape& s, std::int64_t height, std::int64_t width) {
+  const std::pair<ResizeMode, const char*> modes[] = {
+      {ResizeMode::nearest, "nearest"}, {ResizeMode::bilinear, "bilinear"}, {ResizeMode::bilinear_corners, "corners"}};
+  for (const auto& [mode, name] : modes) {
+    const std::string variant = std::string(name) + " " + text(s) + " to " + std::to_string(height) + "x" + std::to_string(width);
+    cases.push_back({.op = "resize",
+                     .variant = variant,
+                     .inputs = {in(s)},
+                     .run = [=, mode = mode](const Tensors& x) { return resize(x[0], height, width, mode); },
+                     .reference = [=, mode = mode](const Arrays& x) { return reference::resize(x[0], height, width, mode); }});
+    cases.push_back({.op = "resize_adjoint",
+                     .variant = variant,
+                     .inputs = {in({s.n, height, width, s.c})},
+                     .run = [=, mode = mode](const Tensors& x) {
+                       const Tensor leaf = Tensor::zeros(s).require_grad();
+                       return gradients(resize(leaf, height, width, mode), {leaf}, x[0], true)[0];
+                     },
+                     .reference = [=, mode = mode](const Arrays& x) { return reference::resize_adjoint(x[0], s, mode); },
+                     .differentiates = true});
+  }
+}
+
+}  // namespace
+
+OpCases resize_cases() {
+  OpCases cases;
+  add_resize(cases, {2, 3, 4, 5}, 6, 8);
+  add_resize(cases, {1, 5, 3, 33}, 7, 8);
+  add_resize(cases, {2, 7, 6, 3}, 3, 4);
+  add_resize(cases, {1, 1, 1, 31}, 4, 3);
+  add_resize(cases, {1, 4, 5, 2}, 1, 1);
+  add_resize(cases, {1, 4, 5, 1}, 4, 9);
+  add_resize(cases, {1, 31, 33, 1}, 33, 31);
+  return cases;
+}
+
+}  // namespace gf::test

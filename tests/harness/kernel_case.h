@@ -1,0 +1,151 @@
+#pragma once
+// What the cases of a kernel family need: buffers with sentinels and NaN, views wider than their channels, scratch
+// memory, and one call that runs a case on every device that has a body here.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/context.h"
+#include "kernels/view.h"
+
+namespace gf::harness {
+
+// Scratch memory for one kernel call: a fresh block, exactly as long as asked for and full of NaN bits, so that
+// AddressSanitizer sees an overrun and a result built on unwritten scratch does not pass.
+inline void* workspace(std::size_t bytes) {
+  static std::vector<std::byte> memory;
+  constexpr std::size_t kAlignment = 256;
+  memory = std::vector<std::byte>(bytes + kAlignment, std::byte{0xff});
+  const std::size_t over = reinterpret_cast<std::uintptr_t>(memory.data()) % kAlignment;
+  return memory.data() + (kAlignment - over) % kAlignment;
+}
+
+template <class T>
+struct Element;
+template <>
+struct Element<float> {
+  static constexpr DType dtype = DType::f32;
+  static constexpr float sentinel = 12345.5f;
+  static constexpr float unwritten = std::numeric_limits<float>::quiet_NaN();
+};
+template <>
+struct Element<std::int32_t> {
+  static constexpr DType dtype = DType::i32;
+  static constexpr std::int32_t sentinel = -12345, unwritten = -54321;
+};
+template <>
+struct Element<std::uint16_t> {  // the bits of a bf16
+  static constexpr DType dtype = DType::bf16;
+  static constexpr std::uint16_t sentinel = 12345, unwritten = 0xffff;
+};
+template <>
+struct Element<std::uint8_t> {
+  static constexpr DType dtype = DType::u8;
+  static constexpr std::uint8_t sentinel = 123, unwritten = 0xff;
+};
+
+// A tensor whose pixels lie `extra` elements further apart than their channels need. Its elements start as NaN; the
+// gaps between pixels and a margin on both sides hold sentinels.
+template <class T = float>
+class Buffer {
+ public:
+  explicit Buffer(Shape shape, std::int64_t extra = 0)
+      : shape_(shape), stride_(shape.c + extra), memory_(kMargin + shape.pixels() * stride_ + kMargin, sentinel) {
+    for_each([](T& v, std::int64_t) { v = Element<T>::unwritten; });
+  }
+
+  // Uniform numbers in [low, high].
+  static Buffer random(Shape shape, std::int64_t extra, unsigned seed, double low = -1, double high = 1) {
+    Buffer b(shape, extra);
+    std::mt19937 engine(seed);
+    std::uniform_real_distribution<double> uniform(low, high);
+    b.for_each([&](T& v, std::int64_t) { v = static_cast<T>(uniform(engine)); });
+    return b;
+  }
+  // All elements in NHWC order.
+  static Buffer of(Shape shape, std::int64_t extra, const std::vector<double>& values) {
+    Buffer b(shape, extra);
+    b.for_each([&](T& v, std::int64_t i) { v = static_cast<T>(values[static_cast<std::size_t>(i)]); });
+    return b;
+  }
+
+  View view() { return {memory_.data() + kMargin, Element<T>::dtype, shape_, stride_}; }
+  ConstView view() const { return {memory_.data() + kMargin, Element<T>::dtype, shape_, stride_}; }
+  const Shape& shape() const { return shape_; }
+  T& at(std::int64_t pixel, std::int64_t c) { return memory_[static_cast<std::size_t>(kMargin + pixel * stride_ + c)]; }
+
+  // The elements in NHWC order.
+  std::vector<double> values() const {
+    std::vector<double> v;
+    const_cast<Buffer*>(this)->for_each([&](const T& x, std::int64_t) { v.push_back(static_cast<double>(x)); });
+    return v;
+  }
+  // True where only elements were written, neither gaps nor margins.
+  bool sentinels_intact() const {
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(memory_.size()); ++i) {
+      const std::int64_t at = i - kMargin;
+      const bool element = at >= 0 && at < shape_.pixels() * stride_ && at % stride_ < shape_.c;
+      if (!element && memory_[static_cast<std::size_t>(i)] != sentinel) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::int64_t kMargin = 32;
+  static constexpr T sentinel = Element<T>::sentinel;
+
+  template <class Visit>
+  void for_each(const Visit& visit) {
+    for (std::int64_t i = 0; i < shape_.count(); ++i) visit(at(i / shape_.c, i % shape_.c), i);
+  }
+
+  Shape shape_;
+  std::int64_t stride_;
+  std::vector<T> memory_;
+};
+
+// max|a - b| / max|b|: infinite where a value is missing or only one of the two is NaN or infinite.
+inline double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (a.size() != b.size()) return kInfinity;
+  double error = 0, scale = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(b[i]) ? std::isnan(a[i]) : a[i] == b[i]) continue;
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return kInfinity;
+    error = std::max(error, std::fabs(a[i] - b[i]));
+  }
+  for (const double x : b) scale = std::isfinite(x) ? std::max(scale, std::fabs(x)) : scale;
+  return scale > 0 ? error / scale : error;
+}
+
+inline bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
+inline void append(std::vector<double>& all, const std::vector<double>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+// Runs a case on the CPU and on the SIMT executor. `run(device)` checks its outputs and returns them; under every
+// order of blocks and threads they must be the same to the bit.
+template <class Run>
+void on_every_device(const Run& run) {
+  {
+    INFO("device cpu");
+    run(Cpu{workspace});
+  }
+  std::vector<double> first;
+  for (const unsigned seed : {0u, 1u, 2u, 3u}) {
+    INFO("device simt, order seed ", seed);
+    const std::vector<double> outputs = run(Simt{workspace, seed});
+    if (seed == 0) first = outputs;
+    CHECK(same_bits(outputs, first));
+  }
+}
+
+}  // namespace gf::harness

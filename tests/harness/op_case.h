@@ -1,0 +1,105 @@
+#pragma once
+// The case list of the engine's ops. A case says how to run an op and what it means (a reference in double precision);
+// the checks make five uses of it:
+//
+//   values             against the reference, dense inputs and inputs with a pixel stride wider than c
+//   first derivatives  through the tape, random upstream gradient, against differences of the reference (gradient_check.h)
+//   second derivatives the same once more, of the gradient
+//   perf               time, GB/s, GFLOP/s (bench_ops.cpp)
+//   support            which ops have cases and how often each can be differentiated
+//
+// To add an op: write its reference (reference.h), a function that lists its cases (cases_*.cpp) and name that function
+// in op_families() below. A case that fails prints a line that runs it alone.
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "tests/harness/array.h"
+
+namespace gf::test {
+
+using Generator = std::mt19937_64;
+using Fill = std::function<void(Array&, Generator&)>;
+
+Fill uniform(double low, double high);
+Fill normal(double scale = 1);
+Fill away_from(std::vector<double> kinks, double gap, double low, double high);  // uniform, but not near a kink
+Fill spaced(double step);              // distinct values, neighbours in size `step` apart, in random order
+Fill class_ids(int classes);           // whole numbers
+Fill class_ids_or(int classes, int ignore_index);  // a third of them ignore_index
+Fill constant(double value);
+
+struct Input {
+  Shape shape;
+  Fill fill = normal();
+  bool differentiable = true;
+  bool dense = false;           // weights and vectors, which contracts want dense; the others are also tried wide
+  DType dtype = DType::f32;
+};
+
+inline Input in(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill)}; }
+inline Input dense(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill), .dense = true}; }
+inline Input fixed(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill), .differentiable = false}; }
+inline Input labels(const Shape& s, Fill fill) {
+  return {.shape = s, .fill = std::move(fill), .differentiable = false, .dense = true, .dtype = DType::i32};
+}
+
+using Tensors = std::vector<Tensor>;
+
+struct OpCase {
+  std::string op;       // its name on the tape
+  std::string variant;
+  std::vector<Input> inputs;
+  std::function<Tensor(const Tensors&)> run;
+  std::function<Array(const Arrays&)> reference = nullptr;
+  int order = 2;              // how often it can be differentiated
+  double tolerance = 1e-5;    // of the values; derivatives are allowed four times as much
+  bool dense_upstream = false;  // the result is a weight, so its upstream gradient is dense too
+  bool differentiates = false;  // run() calls gradients() itself and needs the tape on
+  double flops = 0;           // of one forward run, where arithmetic and not memory is the ceiling
+
+  std::string name() const { return op + ": " + variant; }
+};
+
+using OpCases = std::vector<OpCase>;
+
+struct OpFamily {
+  const char* name;
+  OpCases (*cases)();
+};
+const std::vector<OpFamily>& op_families();
+OpCases perf_cases();  // sizes of real layers; without references
+
+OpCases arithmetic_cases();
+OpCases unary_cases();
+OpCases shape_cases();
+OpCases convolution_cases();
+OpCases transposed_convolution_cases();
+OpCases matmul_cases();
+OpCases batch_norm_cases();
+OpCases pooling_cases();
+OpCases resize_cases();
+OpCases softmax_cases();
+OpCases loss_cases();
+OpCases graph_cases();
+
+// "3x4x5x6": for the names of variants.
+std::string text(const Shape& s);
+std::string digits(double v);  // "1.234567e-05"
+
+// Random inputs of a case, rounded to float; the same for the same case name. Inputs near a kink of the reference are
+// drawn again.
+Arrays make_inputs(const OpCase& c);
+
+// How an input lies in memory. `wide` ones sit in the middle of a wider tensor whose other channels hold NaN.
+enum class Layout { dense, wide };
+Tensor to_tensor(const Array& a, Layout layout, DType dtype = DType::f32);
+Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout);
+Array to_array(const Tensor& t);
+
+// An empty text where all is well, otherwise what is wrong.
+std::string check_values(const OpCase& c);
+
+}  // namespace gf::test
