@@ -43,7 +43,7 @@ std::string suggest_key(std::string_view typed, const std::vector<Key>& keys) {
   std::vector<std::string> names;
   for (const Key& key : keys) names.push_back(key.name);
   const std::string nearest = did_you_mean(typed, names);
-  return nearest.empty() ? "`graphflow train --help` lists every key" : nearest;
+  return nearest.empty() ? "`graphflow train --keys` lists every key" : nearest;
 }
 
 std::string found_text(const toml::node& node) {

@@ -169,7 +169,7 @@ void require_keys(const Config& config, std::initializer_list<std::string_view> 
 // Every key with its value, its meaning and its default as comments; parse_config() of it gives `config` again.
 std::string config_to_toml(const Config& config);
 
-// Every key with type, default, allowed values and meaning, for --help and the documents.
+// Every key with type, default, allowed values and meaning, for `graphflow train --keys` and the documents.
 std::string print_schema();
 
 // One line a key whose values differ: "optim.lr: 0.001 -> 0.0003". What a resumed run shows.

@@ -98,15 +98,14 @@ PreparedCase load_case(const Dataset& dataset, const Case& c, Purpose purpose) {
 
 PreparedCase load_input(const std::vector<std::string>& image_paths, const Preprocessing& preprocessing) {
   if (image_paths.empty()) fail("no input image", "load_input");
+  check(preprocessing);
   PreparedCase out;
   out.image_paths = image_paths;
-  if (is_nifti_name(image_paths[0])) {
-    out.id = nifti_stem(image_paths[0]);
+  out.id = nifti_stem(image_paths[0]);
+  if (is_nifti_name(image_paths[0]))
     load_slices(out, preprocessing, 0, -1);
-  } else {
-    out.id = nifti_stem(image_paths[0]);
+  else
     load_picture(out, preprocessing);
-  }
   return out;
 }
 

@@ -37,6 +37,7 @@ static void refuse_repeated_images(const Dataset& d) {
 }
 
 Dataset open_dataset(const DatasetSource& source, const Preprocessing& preprocessing) {
+  check(preprocessing);
   Dataset d;
   if (source.layout == "brain")
     d = open_brain(source, preprocessing);

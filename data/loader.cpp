@@ -171,7 +171,7 @@ class Loader::Impl {
     } else if (one.h != batch.shape.h || one.w != batch.shape.w) {
       bad_data("pictures of one batch differ in size", c->image_paths[0],
                fmt::format("{}x{} pixels after padding", batch.shape.w, batch.shape.h), extent(picture),
-               "set data.min_height and data.min_width to the largest, or the batch size to 1");
+               "set data.pad_to to the largest height and width, or the batch size to 1");
     }
     batch.image.insert(batch.image.end(), picture.pixels.begin(), picture.pixels.end());
     batch.label.insert(batch.label.end(), mask.values.begin(), mask.values.end());

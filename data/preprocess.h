@@ -43,6 +43,8 @@ struct Preprocessing {
   static Preprocessing from_fields(const std::map<std::string, std::string>& fields);
   bool operator==(const Preprocessing&) const = default;
 };
+// Usage error for a number out of its range.
+void check(const Preprocessing& p);
 
 struct Extent {
   std::int64_t h = 0, w = 0;

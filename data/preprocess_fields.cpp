@@ -44,6 +44,16 @@ Normalisation parse_normalisation(const std::string& name) {
               {"unknown normalisation", "\"" + name + "\"", "none, minmax, percentile or zscore", {}, {}});
 }
 
+void check(const Preprocessing& p) {
+  for (const IntField& f : int_fields)
+    if (p.*f.member < f.least || p.*f.member > f.most)
+      throw Error(ErrorKind::usage, {"preprocessing setting out of range",
+                                     f.name,
+                                     std::to_string(f.least) + " to " + std::to_string(f.most),
+                                     std::to_string(p.*f.member),
+                                     {}});
+}
+
 std::map<std::string, std::string> Preprocessing::to_fields() const {
   std::map<std::string, std::string> fields;
   for (const IntField& f : int_fields) fields[f.name] = std::to_string(this->*f.member);

@@ -9,7 +9,7 @@ namespace gf {
 
 struct SupervisedOptions {
   double ce = 1, dice = 0;
-  Tensor class_weights;  // (1,1,1,classes) or empty
+  Tensor class_weights = {};  // (1,1,1,classes) or empty
   int ignore_index = -1;
 };
 

@@ -13,7 +13,7 @@ std::vector<std::string> class_names_from_json(const std::string& path) {
   const nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) bad_data("not a JSON file", path);
   if (!json.is_object() || !json.contains("labels") || !json["labels"].is_object())
-    bad_data("cannot read class names", path, "an object \"labels\"", "none", "set data.classes in the config");
+    bad_data("cannot read class names", path, "an object \"labels\"", "none", "set data.class_names in the config");
   std::map<std::string, std::string> names;  // id as text to name
   for (const auto& [key, value] : json["labels"].items()) {
     if (value.is_string())

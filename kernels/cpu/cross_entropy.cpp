@@ -1,8 +1,9 @@
 // Cross entropy (losses.h).
 #include "kernels/cpu/chunked_sum.h"
 #include "kernels/cpu/loss_checks.h"
-#include "kernels/cpu/softmax_row.h"
 #include "kernels/losses.h"
+
+#include <cmath>
 
 namespace gf {
 namespace {
@@ -29,18 +30,28 @@ void cross_entropy_forward(const Cpu& cpu, int ignore_index, ConstView z, ConstV
   enum { kLoss, kWeight, kBad, kWidth };
   const double* sums = cpu::chunked_sum(
       cpu, kernel, z.pixels(), cpu::loss_grain(z.c), kWidth, [&](std::int64_t begin, std::int64_t end, double* sum) {
+        cpu::SoftmaxBlock block(z.c);
+        std::int64_t classes[cpu::SoftmaxBlock::kPixels];
+        const auto finish_block = [&] {
+          block.exponentiate(1.0f);
+          for (std::int64_t q = 0; q < block.count(); ++q) {
+            const double w = weight_of(pw, classes[q]);
+            const float log_sum = std::log(static_cast<float>(block.sum(q)));
+            sum[kLoss] += w * (static_cast<double>(log_sum) - static_cast<double>(block.shifted(classes[q])[q]));
+            sum[kWeight] += w;
+          }
+          block.clear();
+        };
         for (std::int64_t p = begin; p < end; ++p) {
           const std::int32_t id = pl[p * label.pixel_stride];
           sum[kBad] += cpu::is_bad(id, ignore_index, z.c) ? 1.0 : 0.0;
           const std::int64_t y = cpu::counted_class(id, ignore_index, z.c);
           if (y < 0) continue;
-          const float* row = pz + p * z.pixel_stride;
-          const float top = cpu::largest(row, z.c);
-          const float total = cpu::exp_sum_row(row, z.c, top);
-          const double w = weight_of(pw, y);
-          sum[kLoss] += w * (static_cast<double>(std::log(total)) - static_cast<double>(row[y] - top));
-          sum[kWeight] += w;
+          classes[block.count()] = y;
+          block.add(pz + p * z.pixel_stride);
+          if (block.full()) finish_block();
         }
+        finish_block();
       });
   *data_as<float>(loss) = sums[kWeight] == 0.0 ? 0.0f : static_cast<float>(sums[kLoss] / sums[kWeight]);
   if (bad_labels != nullptr) *bad_labels = static_cast<std::int64_t>(sums[kBad]);
@@ -66,6 +77,19 @@ void cross_entropy_backward(const Cpu& cpu, int ignore_index, ConstView z, Const
       });
   const double scale = weight == 0.0 ? 0.0 : static_cast<double>(*data_as<float>(upstream)) / weight;
   parallel_for(z.pixels(), cpu::loss_grain(z.c), [&](std::int64_t begin, std::int64_t end) {
+    cpu::SoftmaxBlock block(z.c);
+    std::int64_t classes[cpu::SoftmaxBlock::kPixels];
+    float* target[cpu::SoftmaxBlock::kPixels];
+    const auto finish_block = [&] {
+      block.exponentiate(1.0f);
+      block.normalise();
+      for (std::int64_t q = 0; q < block.count(); ++q) {
+        const float factor = static_cast<float>(scale * weight_of(pw, classes[q]));
+        for (std::int64_t i = 0; i < z.c; ++i) target[q][i] = factor * block.exponential(i)[q];
+        target[q][classes[q]] -= factor;
+      }
+      block.clear();
+    };
     for (std::int64_t p = begin; p < end; ++p) {
       float* to = pdz + p * dz.pixel_stride;
       const std::int64_t y = cpu::counted_class(pl[p * label.pixel_stride], ignore_index, z.c);
@@ -73,12 +97,12 @@ void cross_entropy_backward(const Cpu& cpu, int ignore_index, ConstView z, Const
         std::fill_n(to, z.c, 0.0f);
         continue;
       }
-      const float* row = pz + p * z.pixel_stride;
-      const float total = cpu::exp_row(row, z.c, 1.0f, cpu::largest(row, z.c), to);
-      const float factor = static_cast<float>(scale * weight_of(pw, y)), share = factor / total;
-      for (std::int64_t i = 0; i < z.c; ++i) to[i] *= share;
-      to[y] -= factor;
+      classes[block.count()] = y;
+      target[block.count()] = to;
+      block.add(pz + p * z.pixel_stride);
+      if (block.full()) finish_block();
     }
+    finish_block();
   });
 }
 

@@ -1,7 +1,6 @@
 // Soft Dice loss (losses.h).
 #include "kernels/cpu/chunked_sum.h"
 #include "kernels/cpu/loss_checks.h"
-#include "kernels/cpu/softmax_row.h"
 #include "kernels/losses.h"
 
 namespace gf {
@@ -19,18 +18,35 @@ void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView
   // Per class: intersection, sum p^2, sum t^2; then the bad labels.
   const double* total = cpu::chunked_sum(cpu, kernel, z.pixels(), cpu::loss_grain(c), 3 * c + 1,
                                          [&](std::int64_t begin, std::int64_t end, double* sum) {
-                                           float p[cpu::kMaxClasses];
+                                           cpu::SoftmaxBlock block(c);
+                                           std::int64_t classes[cpu::SoftmaxBlock::kPixels];
+                                           const auto finish_block = [&] {
+                                             block.exponentiate(1.0f);
+                                             block.normalise();
+                                             for (std::int64_t i = 0; i < c; ++i) {
+                                               const float* p = block.exponential(i);
+                                               double squares = 0.0;
+#pragma omp simd reduction(+ : squares)
+                                               for (std::int64_t k = 0; k < block.count(); ++k)
+                                                 squares += static_cast<double>(p[k]) * static_cast<double>(p[k]);
+                                               sum[c + i] += squares;
+                                             }
+                                             for (std::int64_t k = 0; k < block.count(); ++k) {
+                                               sum[classes[k]] += static_cast<double>(block.exponential(classes[k])[k]);
+                                               sum[2 * c + classes[k]] += 1.0;
+                                             }
+                                             block.clear();
+                                           };
                                            for (std::int64_t q = begin; q < end; ++q) {
                                              const std::int32_t id = pl[q * label.pixel_stride];
                                              sum[3 * c] += cpu::is_bad(id, ignore_index, c) ? 1.0 : 0.0;
                                              const std::int64_t y = cpu::counted_class(id, ignore_index, c);
                                              if (y < 0) continue;
-                                             cpu::softmax_row(pz + q * z.pixel_stride, c, 1.0f, p);
-                                             for (std::int64_t i = 0; i < c; ++i)
-                                               sum[c + i] += static_cast<double>(p[i]) * static_cast<double>(p[i]);
-                                             sum[y] += static_cast<double>(p[y]);
-                                             sum[2 * c + y] += 1.0;
+                                             classes[block.count()] = y;
+                                             block.add(pz + q * z.pixel_stride);
+                                             if (block.full()) finish_block();
                                            }
+                                           finish_block();
                                          });
   double dice = 0.0;
   for (std::int64_t i = 0; i < c; ++i) dice += (2.0 * total[i] + smooth) / (total[c + i] + total[2 * c + i] + smooth);
@@ -62,7 +78,28 @@ void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z,
     of_p[i] = static_cast<float>(2.0 * scale * n / (d * d));
   }
   parallel_for(z.pixels(), cpu::loss_grain(c), [&](std::int64_t begin, std::int64_t end) {
-    float p[cpu::kMaxClasses];
+    cpu::SoftmaxBlock block(c);
+    std::int64_t classes[cpu::SoftmaxBlock::kPixels];
+    float *target[cpu::SoftmaxBlock::kPixels], dot[cpu::SoftmaxBlock::kPixels];
+    const auto finish_block = [&] {
+      block.exponentiate(1.0f);
+      block.normalise();
+      const std::int64_t count = block.count();
+      for (std::int64_t k = 0; k < count; ++k) dot[k] = of_t[classes[k]] * block.exponential(classes[k])[k];
+      for (std::int64_t i = 0; i < c; ++i) {
+        const float *p = block.exponential(i), slope = of_p[i];
+#pragma omp simd
+        for (std::int64_t k = 0; k < count; ++k) dot[k] += p[k] * (slope * p[k]);
+      }
+      for (std::int64_t k = 0; k < count; ++k) {
+        for (std::int64_t i = 0; i < c; ++i) {
+          const float p = block.exponential(i)[k];
+          target[k][i] = p * (of_p[i] * p - dot[k]);
+        }
+        target[k][classes[k]] += block.exponential(classes[k])[k] * of_t[classes[k]];
+      }
+      block.clear();
+    };
     for (std::int64_t q = begin; q < end; ++q) {
       float* to = pdz + q * dz.pixel_stride;
       const std::int64_t y = cpu::counted_class(pl[q * label.pixel_stride], ignore_index, c);
@@ -70,12 +107,12 @@ void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z,
         std::fill_n(to, c, 0.0f);
         continue;
       }
-      cpu::softmax_row(pz + q * z.pixel_stride, c, 1.0f, p);
-      float dot = p[y] * of_t[y];
-      for (std::int64_t i = 0; i < c; ++i) dot += p[i] * (of_p[i] * p[i]);
-      for (std::int64_t i = 0; i < c; ++i) to[i] = p[i] * (of_p[i] * p[i] - dot);
-      to[y] += p[y] * of_t[y];
+      classes[block.count()] = y;
+      target[block.count()] = to;
+      block.add(pz + q * z.pixel_stride);
+      if (block.full()) finish_block();
     }
+    finish_block();
   });
 }
 

@@ -35,32 +35,39 @@ void binary_rows(const float* a, const float* b, float* y, std::int64_t rows, co
   }
 }
 
+// y = dense op vector (or vector op dense) for `rows` dense rows of `length`, the same vector for all.
+template <bool vector_first, class Op>
+void tiled_rows(const float* dense, const float* vector, float* y, std::int64_t rows, std::int64_t length, Op op) {
+  float tile[kTile];
+  const std::int64_t tiled = kTile / length * length, count = rows * length;
+  for (std::int64_t i = 0; i < tiled; ++i) tile[i] = i < length ? vector[i] : tile[i - length];
+  for (std::int64_t first = 0; first < count; first += tiled) {
+    const std::int64_t row = std::min(tiled, count - first);
+#pragma omp simd
+    for (std::int64_t i = 0; i < row; ++i)
+      y[first + i] = vector_first ? op(tile[i], dense[first + i]) : op(dense[first + i], tile[i]);
+  }
+}
+
 template <class Op>
 void binary_with(ConstView a, ConstView b, View y, Op op) {
   const LoopNest<3> nest(y.shape(), {y, a, b});
   const float *pa = data_as<float>(a), *pb = data_as<float>(b);
   float* py = data_as<float>(y);
   const bool a_moves = nest.row_stride()[1] == 1, b_moves = nest.row_stride()[2] == 1;
-  nest.run([&](const LoopNest<3>::Offsets& at, std::int64_t rows, LoopNest<3>::Offsets step, std::int64_t length) {
-    const float *ra = pa + at[1], *rb = pb + at[2];
-    float* ry = py + at[0];
-    if (!a_moves && !b_moves) return binary_rows<0, 0>(ra, rb, ry, rows, step, length, op);
-    if (!a_moves) return binary_rows<0, 1>(ra, rb, ry, rows, step, length, op);
-    if (!b_moves) return binary_rows<1, 0>(ra, rb, ry, rows, step, length, op);
-    const bool dense_a = step[1] == length, dense_b = step[2] == length;
-    if (length <= kTile / 2 && rows > 1 && step[0] == length && (dense_a != dense_b) &&
-        (step[1] == 0 || step[2] == 0)) {
-      float tile[kTile];
-      const std::int64_t fold = kTile / length, long_rows = rows / fold, rest = rows % fold, tiled = fold * length;
-      for (std::int64_t i = 0; i < tiled; ++i) tile[i] = (dense_a ? rb : ra)[i % length];
-      const LoopNest<3>::Offsets long_step{tiled, dense_a ? tiled : 0, dense_b ? tiled : 0};
-      binary_rows<1, 1>(dense_a ? ra : tile, dense_b ? rb : tile, ry, long_rows, long_step, tiled, op);
-      const std::int64_t done = long_rows * tiled;
-      return binary_rows<1, 1>(dense_a ? ra + done : tile, dense_b ? rb + done : tile, ry + done, std::int64_t{1},
-                               long_step, rest * length, op);
-    }
-    binary_rows<1, 1>(ra, rb, ry, rows, step, length, op);
-  });
+  nest.run(
+      [&](const LoopNest<3>::Offsets& at, std::int64_t rows, const LoopNest<3>::Offsets& step, std::int64_t length) {
+        const float *ra = pa + at[1], *rb = pb + at[2];
+        float* ry = py + at[0];
+        if (!a_moves && !b_moves) return binary_rows<0, 0>(ra, rb, ry, rows, step, length, op);
+        if (!a_moves) return binary_rows<0, 1>(ra, rb, ry, rows, step, length, op);
+        if (!b_moves) return binary_rows<1, 0>(ra, rb, ry, rows, step, length, op);
+        if (length <= kTile / 2 && rows > 1 && step[0] == length) {
+          if (step[1] == length && step[2] == 0) return tiled_rows<false>(ra, rb, ry, rows, length, op);
+          if (step[1] == 0 && step[2] == length) return tiled_rows<true>(rb, ra, ry, rows, length, op);
+        }
+        binary_rows<1, 1>(ra, rb, ry, rows, step, length, op);
+      });
 }
 
 // y = f(x), x and y of one shape

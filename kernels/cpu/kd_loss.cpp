@@ -1,8 +1,9 @@
 // Logits distillation (losses.h).
 #include "kernels/cpu/chunked_sum.h"
 #include "kernels/cpu/loss_checks.h"
-#include "kernels/cpu/softmax_row.h"
 #include "kernels/losses.h"
+
+#include <cmath>
 
 namespace gf {
 namespace {
@@ -32,15 +33,25 @@ void kd_loss_forward(const Cpu& cpu, float tau, bool element_mean, ConstView stu
   const float scale = 1.0f / tau;
   const double total = *cpu::chunked_sum(
       cpu, kernel, student.pixels(), cpu::loss_grain(c), 1, [&](std::int64_t begin, std::int64_t end, double* sum) {
-        float et[cpu::kMaxClasses], es[cpu::kMaxClasses];
+        cpu::SoftmaxBlock block_s(c), block_t(c);
         for (std::int64_t p = begin; p < end; ++p) {
-          const float *s = ps + p * student.pixel_stride, *t = pt + p * teacher.pixel_stride;
-          const float top_s = cpu::largest(s, c), top_t = cpu::largest(t, c);
-          const float sum_s = cpu::exp_row(s, c, scale, top_s, es), sum_t = cpu::exp_row(t, c, scale, top_t, et);
-          double dot = 0.0;
-          for (std::int64_t i = 0; i < c; ++i)
-            dot += static_cast<double>(et[i]) * static_cast<double>(((t[i] - top_t) - (s[i] - top_s)) * scale);
-          *sum += dot / static_cast<double>(sum_t) - static_cast<double>(std::log(sum_t) - std::log(sum_s));
+          block_s.add(ps + p * student.pixel_stride);
+          block_t.add(pt + p * teacher.pixel_stride);
+          if (!block_s.full() && p + 1 < end) continue;
+          block_s.exponentiate(scale);
+          block_t.exponentiate(scale);
+          const std::int64_t count = block_s.count();
+          double dot[cpu::SoftmaxBlock::kPixels] = {};
+          for (std::int64_t i = 0; i < c; ++i) {
+            const float *a = block_t.shifted(i), *b = block_s.shifted(i), *e = block_t.exponential(i);
+#pragma omp simd
+            for (std::int64_t q = 0; q < count; ++q)
+              dot[q] += static_cast<double>(e[q]) * static_cast<double>(a[q] - b[q]);
+          }
+          for (std::int64_t q = 0; q < count; ++q)
+            *sum += dot[q] / block_t.sum(q) - std::log(block_t.sum(q) / block_s.sum(q));
+          block_s.clear();
+          block_t.clear();
         }
       });
   *data_as<float>(loss) =
@@ -62,12 +73,23 @@ void kd_loss_backward(const Cpu&, float tau, bool element_mean, ConstView studen
   const float factor = static_cast<float>(static_cast<double>(*data_as<float>(upstream)) * static_cast<double>(tau) /
                                           divisor(element_mean, student));
   parallel_for(student.pixels(), cpu::loss_grain(c), [&](std::int64_t begin, std::int64_t end) {
-    float t[cpu::kMaxClasses];
+    cpu::SoftmaxBlock block_s(c), block_t(c);
     for (std::int64_t p = begin; p < end; ++p) {
-      float* to = pd + p * d_student.pixel_stride;
-      cpu::softmax_row(pt + p * teacher.pixel_stride, c, scale, t);
-      cpu::softmax_row(ps + p * student.pixel_stride, c, scale, to);
-      for (std::int64_t i = 0; i < c; ++i) to[i] = factor * (to[i] - t[i]);
+      block_s.add(ps + p * student.pixel_stride);
+      block_t.add(pt + p * teacher.pixel_stride);
+      if (!block_s.full() && p + 1 < end) continue;
+      for (cpu::SoftmaxBlock* block : {&block_s, &block_t}) {
+        block->exponentiate(scale);
+        block->normalise();
+      }
+      const std::int64_t count = block_s.count();
+      float* first = pd + (p + 1 - count) * d_student.pixel_stride;
+      for (std::int64_t i = 0; i < c; ++i) {
+        const float *a = block_s.exponential(i), *b = block_t.exponential(i);
+        for (std::int64_t q = 0; q < count; ++q) first[q * d_student.pixel_stride + i] = factor * (a[q] - b[q]);
+      }
+      block_s.clear();
+      block_t.clear();
     }
   });
 }

@@ -1,12 +1,9 @@
 #pragma once
-// What the losses on logits have in common: their checks, the bound on classes, the pixels a parallel piece takes.
+// What the losses on logits have in common: their checks, which labels count, the pixels a parallel piece takes.
 #include "kernels/check.h"
-
-#include <algorithm>
+#include "kernels/cpu/softmax_block.h"
 
 namespace gf::cpu {
-
-constexpr std::int64_t kMaxClasses = 1024;  // a pixel's probabilities lie on the stack
 
 inline std::int64_t loss_grain(std::int64_t classes) { return std::max<std::int64_t>(1, 8192 / classes); }
 

@@ -1,8 +1,11 @@
 #include "kernels/softmax.h"
 
 #include "kernels/check.h"
+#include "kernels/cpu/softmax_block.h"
 #include "kernels/cpu/softmax_row.h"
 #include "kernels/parallel.h"
+
+#include <cmath>
 
 namespace gf {
 namespace {
@@ -17,7 +20,7 @@ void require_rows(const char* kernel, ConstView x, ConstView y) {
 template <class Body>
 void for_pixels(const ConstView& x, const Body& body) {
   if (x.count() == 0) return;
-  parallel_for(x.pixels(), 8192 / x.c, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(x.pixels(), std::max<std::int64_t>(1, 8192 / x.c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) body(p);
   });
 }
@@ -26,8 +29,29 @@ void for_pixels(const ConstView& x, const Body& body) {
 
 void softmax(const Cpu&, ConstView x, View y) {
   require_rows("softmax", x, y);
-  for_pixels(x, [&, px = data_as<float>(x), py = data_as<float>(y)](std::int64_t p) {
-    cpu::softmax_row(px + p * x.pixel_stride, x.c, 1.0f, py + p * y.pixel_stride);
+  if (x.count() == 0) return;
+  const float* px = data_as<float>(x);
+  float* py = data_as<float>(y);
+  constexpr std::int64_t kFewChannels = 32;
+  parallel_for(x.pixels(), std::max<std::int64_t>(1, 8192 / x.c), [&](std::int64_t begin, std::int64_t end) {
+    if (x.c >= kFewChannels) {
+      for (std::int64_t p = begin; p < end; ++p)
+        cpu::softmax_row(px + p * x.pixel_stride, x.c, py + p * y.pixel_stride);
+      return;
+    }
+    cpu::SoftmaxBlock block(x.c);
+    for (std::int64_t p = begin; p < end; ++p) {
+      block.add(px + p * x.pixel_stride);
+      if (!block.full() && p + 1 < end) continue;
+      block.exponentiate(1.0f);
+      block.normalise();
+      float* first = py + (p + 1 - block.count()) * y.pixel_stride;
+      for (std::int64_t i = 0; i < x.c; ++i) {
+        const float* from = block.exponential(i);
+        for (std::int64_t q = 0; q < block.count(); ++q) first[q * y.pixel_stride + i] = from[q];
+      }
+      block.clear();
+    }
   });
 }
 

@@ -1,8 +1,6 @@
 #pragma once
-// Softmax of one pixel, shared by the softmax kernels and the losses on logits.
+// Softmax of one pixel with many channels: loops run along the channels.
 #include "kernels/cpu/exp.h"
-
-#include <cmath>
 
 namespace gf::cpu {
 
@@ -14,23 +12,18 @@ inline float largest(const float* x, std::int64_t c) {
   return top;
 }
 
-// e = exp((x - top) * scale), top the largest of x; returns the sum of e. e may be x.
-inline float exp_row(const float* x, std::int64_t c, float scale, float top, float* e) {
+// y = softmax(x); y may be x.
+inline void softmax_row(const float* x, std::int64_t c, float* y) {
+  const float top = largest(x, c);
   double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < c; ++i) {
-    const float v = exp_f32((x[i] - top) * scale);
-    e[i] = v;
-    sum += static_cast<double>(v);
+    y[i] = exp_f32(x[i] - top);
+    sum += static_cast<double>(y[i]);
   }
-  return static_cast<float>(sum);
-}
-
-// y = softmax(x * scale); y may be x.
-inline void softmax_row(const float* x, std::int64_t c, float scale, float* y) {
-  const float sum = exp_row(x, c, scale, largest(x, c), y);
+  const float inverse = static_cast<float>(1.0 / sum);
 #pragma omp simd
-  for (std::int64_t i = 0; i < c; ++i) y[i] /= sum;
+  for (std::int64_t i = 0; i < c; ++i) y[i] *= inverse;
 }
 
 // sum of exp(x - top), top the largest of x

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "apps/config_keys.h"
 #include "tests/apps/fixtures.h"
@@ -172,6 +173,19 @@ TEST_CASE("the written configuration reads back as the same one, awkward values 
   CHECK(contains(config_to_toml(c), "# Temperature (> 0; default 1.0)\ntau = 1.0\n"));
 }
 
+TEST_CASE("every key has a name and a member of its own") {
+  Config c;
+  std::set<std::string> names;
+  std::set<const void*> members;
+  const std::vector<Key> keys = config_keys(c);
+  for (const Key& key : keys) {
+    names.insert(key.name);
+    members.insert(std::visit([](const auto* v) { return static_cast<const void*>(v); }, key.slot));
+  }
+  CHECK(names.size() == keys.size());
+  CHECK(members.size() == keys.size());
+}
+
 TEST_CASE("every key survives a value that is not its default") {
   // Changes one key after the other, so that a key wired to the wrong member is seen.
   Config defaults = parse_config("", "run.toml");
@@ -215,6 +229,8 @@ TEST_CASE("the list of keys has every key with its default and its meaning") {
     CHECK(key.doc.size() > 5);
     CHECK(std::count_if(key.name.begin(), key.name.end(), [](char x) { return x == '.'; }) <= 2);
   }
+  CHECK(contains(schema, "\noptim.beta1 = 0.9 "));
+  CHECK(contains(schema, "\noptim.beta2 = 0.999 "));
   CHECK(contains(schema, "distill.graph.edge_weight = 1e-09    number, >= 0\n"));
 }
 

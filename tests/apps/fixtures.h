@@ -1,6 +1,5 @@
 #pragma once
 // What the tests of this folder share: folders that go away, messages of errors, a check of markup.
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -9,25 +8,9 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "tests/harness/temporary_folder.h"
 
 namespace gf {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "graphflow-test-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline void write_text(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;

@@ -57,6 +57,14 @@ TEST_CASE("resuming drops later rows and a torn last line, in both files, and ke
   CHECK(read_text(folder / "metrics.csv") == "step,loss\n10,0.1\n20,0.05\n30,0.5\n");
 }
 
+TEST_CASE("rows with too few cells or no numbers are not rows") {
+  const TemporaryFolder folder;
+  write_text(folder / "metrics.csv", "step,a,b\n10,1,2\n20,1\n30,x,2\n,1,2\n40,3,4\n");
+  CHECK(read_metrics(folder / "metrics.csv").steps == std::vector<std::int64_t>{10, 40});
+  MetricsLog::resume(folder.path(), {"a", "b"}, 100);
+  CHECK(read_text(folder / "metrics.csv") == "step,a,b\n10,1,2\n40,3,4\n");
+}
+
 TEST_CASE("a resumed run may log more: old columns keep their place, new ones come last") {
   const TemporaryFolder folder;
   { MetricsLog::create(folder.path(), {"b", "a"}).append(1, {{"a", 1}, {"b", 2}}); }

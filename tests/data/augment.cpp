@@ -131,6 +131,12 @@ TEST_CASE("augment: zoom enlarges and shrinks by the stated factor; bilinear is 
       CHECK(r.picture.at(16 + d, 16 - d) == doctest::Approx(16 + 5 * float(d) / zoom).epsilon(1e-4));
     CHECK((zoom < 1) == (r.mask.at(0, 0) == -7));
   }
+  Augmentation four;
+  four.zoom_min = four.zoom_max = 4;
+  const Result r = augmented(p, four, 0);
+  for (std::int64_t d = -15; d <= 15; ++d)  // labels are those of the nearest pixel: 16 + d / 4, rounded
+    if (d % 4 != 2 && d % 4 != -2)
+      CHECK(r.mask.at(16 + d, 16) == static_cast<std::int32_t>(p.at(16 + std::lround(double(d) / 4), 16)));
   Augmentation tiny;
   tiny.zoom_min = 0.5f, tiny.zoom_max = 2;
   tiny.rotation_degrees = 180;

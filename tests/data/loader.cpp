@@ -194,7 +194,7 @@ TEST_CASE("loader: a label outside the classes, sizes that differ, no samples, n
     const std::string e = message_of([&] { loader.next(); });
     CHECK(holds(e, "8x8 pixels"));
     CHECK(holds(e, "12x12 pixels"));
-    CHECK(holds(e, "min_height"));
+    CHECK(holds(e, "data.pad_to"));
   }
   d.preprocessing.min_height = d.preprocessing.min_width = 12;
   Loader loader(d, Split::train, o);

@@ -151,6 +151,9 @@ TEST_CASE("preprocessing as flat text") {
   CHECK_THROWS_AS(Preprocessing::from_fields(changed("slice_axis", "3")), Error);
   CHECK_THROWS_AS(Preprocessing::from_fields(changed("normalisation", "max")), Error);
   CHECK(holds(message_of([&] { Preprocessing::from_fields(changed("colour", "red")); }), "colour"));
+  p.shrink = 0;
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "shrink: expected 1 to 1024, found 0"));
+  p.shrink = 2;
   auto fields = p.to_fields();
   fields.erase("stride");
   CHECK(holds(message_of([&] { Preprocessing::from_fields(fields); }), "stride"));

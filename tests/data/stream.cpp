@@ -126,6 +126,30 @@ TEST_CASE("gz stream: a file cut at any length is an error that names it") {
   CHECK(back == data);
 }
 
+TEST_CASE("gz stream: a missing checksum is an error though every byte of the data arrived") {
+  const TempFolder folder;
+  const Bytes data = noise(5000);
+  Bytes file = gzip(data);
+  // A file name in the gzip header (flag 8) moves the checksum to where the stream refills its buffer of 64 KiB, so
+  // that reading the data does not touch it.
+  file[3] |= 8;
+  std::string name(65536 - (file.size() - 8), 'x');
+  name.back() = '\0';
+  file.insert(file.begin() + 10, name.begin(), name.end());
+  Bytes back(data.size());
+  const auto read = [&](std::size_t size, bool to_the_end) {
+    write_bytes(folder / "c.gz", Bytes(file.begin(), file.begin() + size));
+    GzReader in(folder / "c.gz");
+    in.read(back.data(), back.size(), "voxels");
+    if (to_the_end) in.finish();
+  };
+  read(file.size(), true);
+  CHECK(back == data);
+  read(65536, false);
+  for (std::size_t size = 65536; size < file.size(); ++size)
+    CHECK(holds(message_of([&] { read(size, true); }), "truncated"));
+}
+
 TEST_CASE("gz stream: changed bytes are an error") {
   const TempFolder folder;
   const Bytes data = noise(5000), whole = gzip(data);

@@ -71,7 +71,7 @@ TEST_CASE("an upstream gradient weighs the result") {
 
 TEST_CASE("shared subexpressions: every path counts once") {
   const Tensor x = leaf({2});
-  const Tensor a = square(x);        // 4
+  const Tensor a = square(x);         // 4
   const Tensor b = a * a, c = a + b;  // 16, 20
   const Tensor y = sum(c * a + b);    // a^2 + a^3 + a^2
   backward(y);
@@ -98,9 +98,7 @@ TEST_CASE("detach, NoGrad and results without leaves stay off the tape") {
     const NoGrad off;
     CHECK(!recording());
     CHECK(!square(x).requires_grad());
-    {
-      const NoGrad inner;
-    }
+    { const NoGrad inner; }
     CHECK(!recording());
   }
   CHECK(recording());
@@ -123,8 +121,9 @@ TEST_CASE("a walked tape is gone unless it was to be kept") {
 }
 
 TEST_CASE("backward wants a scalar that is on the tape") {
-  CHECK(error_text([] { backward(leaf({1, 2})); }) ==
-        "backward from a tensor that is no scalar: [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
+  CHECK(error_text([] {
+          backward(leaf({1, 2}));
+        }) == "backward from a tensor that is no scalar: [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
   CHECK(error_text([] { backward(Tensor::scalar(1)); }) == "backward from a tensor that is not on the tape: [1,1,1,1]");
   const Tensor x = leaf({3});
   backward(x);

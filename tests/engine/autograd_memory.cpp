@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kLong = 100000;
 
-// Ops that keep their input (square) and ops that do not (shift), so that the chain hangs on slots and on saved tensors.
+// Ops that keep their input (square) and ops that do not (shift), so that the chain hangs on slots and on saved
+// tensors.
 Tensor long_chain(const Tensor& x) {
   Tensor y = x;
   for (int i = 0; i < kLong / 2; ++i) y = square(y) + 0.25f;
@@ -46,8 +47,8 @@ TEST_CASE("a chain of 20,000 nodes is differentiated twice without recursion") {
 }
 
 TEST_CASE("activations are freed while the walk goes on") {
-  // 60 links of exp; each keeps its result. At its end the forward pass holds 60 tensors, and the walk must give one back
-  // for each gradient it makes.
+  // 60 links of exp; each keeps its result. At its end the forward pass holds 60 tensors, and the walk must give one
+  // back for each gradient it makes.
   const Shape s{1, 64, 64, 16};
   const std::size_t one = static_cast<std::size_t>(s.count()) * sizeof(float);
   const int links = 60;

@@ -1,5 +1,5 @@
-// The use that second derivatives are there for: the gradient penalty of WGAN-GP. A critic's input gradient enters a loss
-// that is differentiated once more with respect to the critic's weights.
+// The use that second derivatives are there for: the gradient penalty of WGAN-GP. A critic's input gradient enters a
+// loss that is differentiated once more with respect to the critic's weights.
 #include <doctest/doctest.h>
 
 #include "engine/autograd.h"
@@ -29,10 +29,12 @@ Tensor critic(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor&
 }
 
 Array critic_reference(const Array& x, const Array& w1, const Array& b1, const Array& w2) {
-  const Array h = reference::unary(Unary::leaky_relu, static_cast<double>(kSlope), reference::convolution(x, w1, &b1, kDown));
+  const Array h =
+      reference::unary(Unary::leaky_relu, static_cast<double>(kSlope), reference::convolution(x, w1, &b1, kDown));
   const Shape& s = h.shape;
   const Array flat = reference::reshape(h, {s.n, 1, s.h * s.w, s.c});
-  const Array mixed = reference::matmul(reference::softmax(reference::matmul(flat, flat, false, true)), flat, false, false);
+  const Array mixed =
+      reference::matmul(reference::softmax(reference::matmul(flat, flat, false, true)), flat, false, false);
   const Array z = reference::convolution(reference::reshape(mixed, s), w2, nullptr, {});
   return reference::sum_to(reference::unary(Unary::tanh, 0, z), {s.n, 1, 1, 1});
 }
@@ -89,7 +91,8 @@ TEST_CASE("gradient penalty: a whole critic step through backward()") {
   // The interpolated image is a constant of the step; only inside the penalty does it want a gradient.
   const Tensor image = t[0].detach().require_grad();
   backward(mean(critic(t[0], t[1], t[2], t[3])) + 10.0f * penalty(image, t[1], t[2], t[3]));
-  const auto g = gradients(mean(critic(t[0], t[1], t[2], t[3])) + 10.0f * penalty(image, t[1], t[2], t[3]), {t[1], t[2], t[3]});
+  const auto g =
+      gradients(mean(critic(t[0], t[1], t[2], t[3])) + 10.0f * penalty(image, t[1], t[2], t[3]), {t[1], t[2], t[3]});
   for (std::size_t i = 0; i < 3; ++i) CHECK(t[i + 1].grad().to_vector() == g[i].to_vector());
 }
 

@@ -54,6 +54,28 @@ inline void write_file(const std::string& path, const std::string& bytes) {
   REQUIRE(out.good());
 }
 
+// Changes one bit of a file in place (rewriting the whole file makes ext4 flush it, thousands of times in these tests).
+inline void flip_bit(const std::string& path, std::size_t byte, int bit) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(static_cast<std::streamoff>(byte));
+  const char changed = static_cast<char>(file.get() ^ (1 << bit));
+  file.seekp(static_cast<std::streamoff>(byte));
+  file.put(changed);
+  REQUIRE(file.good());
+}
+
+// Calls call(n) with the file cut to n bytes, for every length it can be cut to, or every `stride`-th above
+// `all_below`.
+template <class Call>
+void for_each_cut(const std::string& path, Call call, std::size_t all_below = ~std::size_t{0}, std::size_t stride = 1) {
+  std::size_t n = std::filesystem::file_size(path);
+  while (n > 0) {
+    n -= n > all_below + stride ? stride : 1;
+    std::filesystem::resize_file(path, n);
+    call(n);
+  }
+}
+
 // The message of the error that `call` throws; fails the test where it throws none, or one of another kind.
 template <class Call>
 std::string error_of(ErrorKind kind, Call call) {

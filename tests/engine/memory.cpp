@@ -56,7 +56,8 @@ TEST_CASE("a freed block is handed out again for the same size") {
 }
 
 TEST_CASE("blocks are aligned, hold what was asked for and waste at most an eighth") {
-  for (const std::size_t bytes : {0ul, 1ul, 255ul, 257ul, 1000ul, 1025ul, 5000ul, 65537ul, (1ul << 20) + 1, 123456789ul}) {
+  for (const std::size_t bytes :
+       {0ul, 1ul, 255ul, 257ul, 1000ul, 1025ul, 5000ul, 65537ul, (1ul << 20) + 1, 123456789ul}) {
     const std::size_t before = memory_statistics().total.now;
     const auto block = allocate(bytes);
     CHECK(reinterpret_cast<std::uintptr_t>(block.get()) % 64 == 0);

@@ -16,7 +16,9 @@ struct Block : Module {
   ConvNorm first;
   Conv2d second;
   Block(const Owner& o, std::int64_t c)
-      : Module(o), first({this, "first"}, c, 2 * c, 3, {.act = NormActivation::relu}), second({this, "second"}, 2 * c, c, 1, {}) {}
+      : Module(o),
+        first({this, "first"}, c, 2 * c, 3, {.act = NormActivation::relu}),
+        second({this, "second"}, 2 * c, c, 1, {}) {}
   Tensor operator()(const Tensor& x) const { return second(first(x)); }
 };
 
@@ -78,8 +80,9 @@ Tensor parameter(const Module& m, const std::string& name) {
 
 TEST_CASE("a parameter's name is the path to it, in order of construction") {
   const Net net;
-  CHECK(names(net.parameters()) == Names{"encoder.first.conv.weight", "encoder.first.bn.weight", "encoder.first.bn.bias",
-                                         "encoder.second.weight", "encoder.second.bias", "up.weight", "up.bias"});
+  CHECK(names(net.parameters()) == Names{"encoder.first.conv.weight", "encoder.first.bn.weight",
+                                         "encoder.first.bn.bias", "encoder.second.weight", "encoder.second.bias",
+                                         "up.weight", "up.bias"});
   CHECK(names(net.buffers()) == Names{"encoder.first.bn.running_mean", "encoder.first.bn.running_var"});
   CHECK(net.parameter_count() == 8 * 3 * 3 * 4 + 8 + 8 + 4 * 8 + 4 + 4 * 2 * 2 * 2 + 2);
   CHECK(net.parameters()[0].tensor.shape() == Shape{8, 3, 3, 4});

@@ -147,7 +147,8 @@ TEST_CASE("a frozen module has no gradients to make flat, and says so") {
   Vectors m;
   m.freeze();
   CHECK(error_text([&] { const FlatParameters flat(m); }) ==
-        "parameter without a gradient: a [1,1,1,3]: expected a module that is not frozen; build the module anew to train it");
+        "parameter without a gradient: a [1,1,1,3]: expected a module that is not frozen; build the module anew to "
+        "train it");
 }
 
 }  // namespace gf::test

@@ -1,4 +1,5 @@
-// Optimisers against the textbook formulas in double precision, written per element with no buffer shared; and schedules.
+// Optimisers against the textbook formulas in double precision, written per element with no buffer shared; and
+// schedules.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -37,8 +38,10 @@ struct Scalar {
     value -= lr * m;
   }
   void adam(double g, double lr, const OptimizerOptions& o, int step) {
-    if (o.name == "adamw") value -= lr * o.weight_decay * value;
-    else g += o.weight_decay * value;
+    if (o.name == "adamw")
+      value -= lr * o.weight_decay * value;
+    else
+      g += o.weight_decay * value;
     m = o.beta1 * m + (1 - o.beta1) * g;
     v = o.beta2 * v + (1 - o.beta2) * g * g;
     const double m_hat = m / (1 - std::pow(o.beta1, step)), v_hat = v / (1 - std::pow(o.beta2, step));
@@ -76,7 +79,8 @@ void compare_with_scalars(const OptimizerOptions& options) {
       for (double& v : g.v) v = static_cast<double>(static_cast<float>(v));
       give_gradient(module.list[k], g);
       for (std::size_t i = 0; i < g.v.size(); ++i)
-        options.name == "sgd" ? expected[k][i].sgd(g.v[i], lr, options) : expected[k][i].adam(g.v[i], lr, options, step);
+        options.name == "sgd" ? expected[k][i].sgd(g.v[i], lr, options)
+                              : expected[k][i].adam(g.v[i], lr, options, step);
     }
     optimizer.step(lr);
     for (std::size_t k = 0; k < module.list.size(); ++k) {
@@ -137,7 +141,8 @@ TEST_CASE("state for checkpoints: names, sizes, tag") {
   CHECK(adam.state()[0].name == "exp_avg");
   CHECK(adam.state()[1].name == "exp_avg_sq");
   CHECK(adam.state()[1].buffer.count() == flat.size());
-  CHECK(memory_statistics().by_tag["optimiser"].now - before >= 3 * static_cast<std::size_t>(flat.size()) * sizeof(float));
+  CHECK(memory_statistics().by_tag["optimiser"].now - before >=
+        3 * static_cast<std::size_t>(flat.size()) * sizeof(float));
   CHECK(error_text([&] { Optimizer(flat, {.name = "lion"}); }) ==
         "unknown optimiser: optim.name: expected sgd, adam, adamw, found lion");
 }

@@ -72,15 +72,19 @@ TEST_CASE("mistakes are named with shapes") {
   const Tensor t = counting({2, 1, 2, 3});
   CHECK(error_text([&] { t.view_channels(2, 2); }) ==
         "channel range outside the tensor: [2,1,2,3]: expected 0..3, found 2..4");
-  CHECK(error_text([&] { t.view_images(-1, 1); }) == "image range outside the tensor: [2,1,2,3]: expected 0..2, found -1..0");
-  CHECK(error_text([&] { t.view_shape({1, 1, 1, 11}); }) ==
-        "reshape changes the number of elements: [2,1,2,3]: expected [2,1,2,3], found [1,1,1,11]");
-  CHECK(error_text([&] { t.view_channels(0, 2).view_shape({1, 1, 1, 8}); }) ==
-        "reshape of a tensor that is not dense: [2,1,2,2]; call to_dense() first");
+  CHECK(error_text([&] { t.view_images(-1, 1); }) ==
+        "image range outside the tensor: [2,1,2,3]: expected 0..2, found -1..0");
+  CHECK(error_text([&] {
+          t.view_shape({1, 1, 1, 11});
+        }) == "reshape changes the number of elements: [2,1,2,3]: expected [2,1,2,3], found [1,1,1,11]");
+  CHECK(error_text([&] {
+          t.view_channels(0, 2).view_shape({1, 1, 1, 8});
+        }) == "reshape of a tensor that is not dense: [2,1,2,2]; call to_dense() first");
   CHECK(error_text([&] { t.item(); }) == "item() of a tensor that is no float32 scalar: [2,1,2,3]");
   CHECK(error_text([] { Tensor::empty({1, -1, 1, 1}); }) == "negative extent: tensor [1,-1,1,1]");
-  CHECK(error_text([] { Tensor::from(V{1, 2}, {1, 1, 1, 3}); }) ==
-        "wrong number of values for a tensor: [1,1,1,3]: expected 3, found 2");
+  CHECK(error_text([] {
+          Tensor::from(V{1, 2}, {1, 1, 1, 3});
+        }) == "wrong number of values for a tensor: [1,1,1,3]: expected 3, found 2");
 }
 
 TEST_CASE("handles share the gradient slot, views and detached tensors do not") {
@@ -107,8 +111,6 @@ TEST_CASE("rebind moves the data for every handle, and a wide tensor becomes den
   CHECK(wide.to_vector() == V{1, 2, 4, 5});
 }
 
-TEST_CASE("fresh tensors hold NaN in the tests") {
-  CHECK(std::isnan(Tensor::empty({1, 1, 1, 1}).item()));
-}
+TEST_CASE("fresh tensors hold NaN in the tests") { CHECK(std::isnan(Tensor::empty({1, 1, 1, 1}).item())); }
 
 }  // namespace gf::test

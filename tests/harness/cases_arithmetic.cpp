@@ -66,11 +66,12 @@ OpCases arithmetic_cases() {
                    .variant = "one tensor twice",
                    .inputs = {in(full, uniform(0.5, 2))},
                    .run = [](const Tensors& x) { return x[0] * x[0] / (x[0] + 1.0f); },
-                   .reference = [](const Arrays& x) {
-                     Array y = x[0];
-                     for (double& v : y.v) v = v * v / (v + 1);
-                     return y;
-                   }});
+                   .reference =
+                       [](const Arrays& x) {
+                         Array y = x[0];
+                         for (double& v : y.v) v = v * v / (v + 1);
+                         return y;
+                       }});
   for (int kept = 0; kept < 15; ++kept) {
     cases.push_back(sum_case(full, masked(full, kept), 1.0f));
     cases.push_back(sum_case(full, masked(full, kept), -0.5f));
@@ -97,20 +98,25 @@ OpCases arithmetic_cases() {
                    .variant = "spatial mean",
                    .inputs = {in({2, 5, 7, 33})},
                    .run = [](const Tensors& x) { return spatial_mean(x[0]); },
-                   .reference = [](const Arrays& x) { return reference::sum_to(x[0], {2, 1, 1, 33}, 1.0 / 35); }});
+                   .reference =
+                       [](const Arrays& x) {
+                         return reference::sum_to(x[0], {2, 1, 1, 33}, 1.0 / 35);
+                       }});
   cases.push_back({.op = "mul",
                    .variant = "dropout2d",
                    .inputs = {in({3, 4, 5, 33})},
-                   .run = [](const Tensors& x) {
-                     Random random(5, 3);
-                     return dropout2d(x[0], 0.4f, random);
-                   },
+                   .run =
+                       [](const Tensors& x) {
+                         Random random(5, 3);
+                         return dropout2d(x[0], 0.4f, random);
+                       },
                    // The mask is what dropout makes of ones; its statistics have a test of their own.
-                   .reference = [](const Arrays& x) {
-                     Random random(5, 3);
-                     const Array mask = to_array(dropout2d(Tensor::full({3, 1, 1, 33}, 1.0f), 0.4f, random));
-                     return reference::binary(Binary::mul, x[0], mask);
-                   }});
+                   .reference =
+                       [](const Arrays& x) {
+                         Random random(5, 3);
+                         const Array mask = to_array(dropout2d(Tensor::full({3, 1, 1, 33}, 1.0f), 0.4f, random));
+                         return reference::binary(Binary::mul, x[0], mask);
+                       }});
   return cases;
 }
 
@@ -135,7 +141,8 @@ const std::vector<UnaryOp>& unaries() {
       {"sqrt", Unary::sqrt, 0, [](const Tensor& x) { return sqrt(x); }, uniform(0.3, 3)},
       {"square", Unary::square, 0, [](const Tensor& x) { return square(x); }, normal()},
       {"relu", Unary::relu, 0, [](const Tensor& x) { return relu(x); }, away_from({0}, 0.05, -2, 2)},
-      {"leaky_relu", Unary::leaky_relu, 0.2f, [](const Tensor& x) { return leaky_relu(x, 0.2f); }, away_from({0}, 0.05, -2, 2)},
+      {"leaky_relu", Unary::leaky_relu, 0.2f, [](const Tensor& x) { return leaky_relu(x, 0.2f); },
+       away_from({0}, 0.05, -2, 2)},
       {"relu6", Unary::relu6, 0, [](const Tensor& x) { return relu6(x); }, away_from({0, 6}, 0.05, -3, 9)},
       {"tanh", Unary::tanh, 0, [](const Tensor& x) { return tanh(x); }, uniform(-3, 3)},
       {"sigmoid", Unary::sigmoid, 0, [](const Tensor& x) { return sigmoid(x); }, uniform(-4, 4)},
@@ -150,23 +157,27 @@ OpCases unary_cases() {
   const Shape sizes[] = {{1, 1, 1, 1}, {2, 3, 4, 5}, {1, 1, 1, 257}, {1, 31, 3, 33}, {3, 1, 5, 31}};
   for (const UnaryOp& o : unaries())
     for (const Shape& s : sizes) {
-      cases.push_back({.op = o.name,
-                       .variant = text(s) + ", parameter " + std::to_string(o.p),
-                       .inputs = {in(s, o.fill)},
-                       .run = [run = o.run](const Tensors& x) { return run(x[0]); },
-                       .reference = [=](const Arrays& x) { return reference::unary(o.op, static_cast<double>(o.p), x[0]); }});
+      cases.push_back(
+          {.op = o.name,
+           .variant = text(s) + ", parameter " + std::to_string(o.p),
+           .inputs = {in(s, o.fill)},
+           .run = [run = o.run](const Tensors& x) { return run(x[0]); },
+           .reference = [=](const Arrays& x) { return reference::unary(o.op, static_cast<double>(o.p), x[0]); }});
       if (o.op != Unary::relu && o.op != Unary::leaky_relu && o.op != Unary::relu6) continue;
       // The gradient as an op of its own: linear in the upstream gradient, with x fixed.
       cases.push_back({.op = "piecewise_linear_backward",
                        .variant = std::string(o.name) + " " + text(s),
                        .inputs = {fixed(s, o.fill), in(s)},
-                       .run = [run = o.run](const Tensors& x) {
-                         const Tensor leaf = x[0].detach().require_grad();
-                         return gradients(run(leaf), {leaf}, x[1], true)[0];
-                       },
-                       .reference = [=](const Arrays& x) {
-                         return reference::binary(Binary::mul, reference::unary_slope(o.op, static_cast<double>(o.p), x[0]), x[1]);
-                       },
+                       .run =
+                           [run = o.run](const Tensors& x) {
+                             const Tensor leaf = x[0].detach().require_grad();
+                             return gradients(run(leaf), {leaf}, x[1], true)[0];
+                           },
+                       .reference =
+                           [=](const Arrays& x) {
+                             return reference::binary(
+                                 Binary::mul, reference::unary_slope(o.op, static_cast<double>(o.p), x[0]), x[1]);
+                           },
                        .differentiates = true});
     }
   return cases;

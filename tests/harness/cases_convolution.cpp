@@ -51,29 +51,32 @@ OpCase forward_case(const Layer& l, bool bias) {
           .variant = std::string(l.name) + (bias ? ", bias" : ""),
           .inputs = inputs,
           .run = [=, p = l.p](const Tensors& x) { return convolution(x[0], x[1], bias ? x[2] : Tensor(), p); },
-          .reference = [=, p = l.p](const Arrays& x) { return reference::convolution(x[0], x[1], bias ? &x[2] : nullptr, p); },
+          .reference =
+              [=, p = l.p](const Arrays& x) { return reference::convolution(x[0], x[1], bias ? &x[2] : nullptr, p); },
           .flops = products(convolution_output(l.x, l.w, l.p), l.w)};
 }
 
 OpCase input_grad_case(const Layer& l) {
   const Shape y = convolution_output(l.x, l.w, l.p);
-  return {.op = "convolution_input_grad",
-          .variant = l.name,
-          .inputs = {in(y), dense(l.w)},
-          .run = [s = l.x, p = l.p](const Tensors& x) { return convolution_input_grad(x[0], x[1], s, p); },
-          .reference = [s = l.x, p = l.p](const Arrays& x) { return reference::convolution_input_grad(x[0], x[1], s, p); },
-          .flops = products(y, l.w)};
+  return {
+      .op = "convolution_input_grad",
+      .variant = l.name,
+      .inputs = {in(y), dense(l.w)},
+      .run = [s = l.x, p = l.p](const Tensors& x) { return convolution_input_grad(x[0], x[1], s, p); },
+      .reference = [s = l.x, p = l.p](const Arrays& x) { return reference::convolution_input_grad(x[0], x[1], s, p); },
+      .flops = products(y, l.w)};
 }
 
 OpCase weight_grad_case(const Layer& l) {
   const Shape y = convolution_output(l.x, l.w, l.p);
-  return {.op = "convolution_weight_grad",
-          .variant = l.name,
-          .inputs = {in(l.x), in(y)},
-          .run = [s = l.w, p = l.p](const Tensors& x) { return convolution_weight_grad(x[0], x[1], s, p); },
-          .reference = [s = l.w, p = l.p](const Arrays& x) { return reference::convolution_weight_grad(x[0], x[1], s, p); },
-          .dense_upstream = true,
-          .flops = products(y, l.w)};
+  return {
+      .op = "convolution_weight_grad",
+      .variant = l.name,
+      .inputs = {in(l.x), in(y)},
+      .run = [s = l.w, p = l.p](const Tensors& x) { return convolution_weight_grad(x[0], x[1], s, p); },
+      .reference = [s = l.w, p = l.p](const Arrays& x) { return reference::convolution_weight_grad(x[0], x[1], s, p); },
+      .dense_upstream = true,
+      .flops = products(y, l.w)};
 }
 
 OpCase transposed_case(const Layer& l, bool bias, int output_pad = 0) {
@@ -82,10 +85,14 @@ OpCase transposed_case(const Layer& l, bool bias, int output_pad = 0) {
   return {.op = "transposed_convolution",
           .variant = std::string(l.name) + (bias ? ", bias" : ""),
           .inputs = inputs,
-          .run = [=, p = l.p](const Tensors& x) { return transposed_convolution(x[0], x[1], bias ? x[2] : Tensor(), p, output_pad); },
-          .reference = [=, p = l.p](const Arrays& x) {
-            return reference::transposed_convolution(x[0], x[1], bias ? &x[2] : nullptr, p, output_pad);
-          },
+          .run =
+              [=, p = l.p](const Tensors& x) {
+                return transposed_convolution(x[0], x[1], bias ? x[2] : Tensor(), p, output_pad);
+              },
+          .reference =
+              [=, p = l.p](const Arrays& x) {
+                return reference::transposed_convolution(x[0], x[1], bias ? &x[2] : nullptr, p, output_pad);
+              },
           .flops = 2.0 * static_cast<double>(l.x.count() * l.w.h * l.w.w * l.w.c)};
 }
 
@@ -107,11 +114,14 @@ OpCases transposed_convolution_cases() {
   for (const bool bias : {true, false}) {
     cases.push_back(transposed_case({"one pixel, one channel", {1, 1, 1, 1}, {1, 1, 1, 1}, square(1, 0)}, bias));
     cases.push_back(transposed_case({"2x2 stride 2", {2, 3, 4, 5}, {5, 2, 2, 3}, square(2, 0)}, bias));
-    cases.push_back(transposed_case({"2x2 stride 2, 33 to 31 channels", {1, 3, 2, 33}, {33, 2, 2, 31}, square(2, 0)}, bias));
+    cases.push_back(
+        transposed_case({"2x2 stride 2, 33 to 31 channels", {1, 3, 2, 33}, {33, 2, 2, 31}, square(2, 0)}, bias));
     cases.push_back(transposed_case({"4x4 stride 2", {1, 3, 4, 5}, {5, 4, 4, 3}, square(2, 1)}, bias));
-    cases.push_back(transposed_case({"3x3 stride 2, output padding", {1, 3, 4, 4}, {4, 3, 3, 2}, square(2, 1)}, bias, 1));
+    cases.push_back(
+        transposed_case({"3x3 stride 2, output padding", {1, 3, 4, 4}, {4, 3, 3, 2}, square(2, 1)}, bias, 1));
     cases.push_back(transposed_case({"3x3 stride 1", {1, 4, 3, 4}, {4, 3, 3, 2}, square(1, 1)}, bias));
-    cases.push_back(transposed_case({"2x2 stride 2, two groups", {1, 3, 3, 4}, {4, 2, 2, 3}, square(2, 0, 1, 2)}, bias));
+    cases.push_back(
+        transposed_case({"2x2 stride 2, two groups", {1, 3, 3, 4}, {4, 2, 2, 3}, square(2, 0, 1, 2)}, bias));
   }
   return cases;
 }

@@ -1,7 +1,7 @@
+#include "engine/autograd.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/pooling.h"
 #include "engine/ops/resize.h"
-#include "engine/autograd.h"
 #include "tests/harness/op_case.h"
 #include "tests/harness/reference.h"
 
@@ -10,10 +10,14 @@ namespace {
 
 const char* name_of(NormActivation a) {
   switch (a) {
-    case NormActivation::none: return "no activation";
-    case NormActivation::relu: return "relu";
-    case NormActivation::relu6: return "relu6";
-    case NormActivation::leaky_relu: return "leaky relu";
+    case NormActivation::none:
+      return "no activation";
+    case NormActivation::relu:
+      return "relu";
+    case NormActivation::relu6:
+      return "relu6";
+    case NormActivation::leaky_relu:
+      return "leaky relu";
   }
   return "";
 }
@@ -23,23 +27,27 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
   const Shape v{1, 1, 1, s.c};
   // For relu6 the outputs are spread so that both bounds are met.
   const bool six = act == NormActivation::relu6;
-  std::vector<Input> inputs{in(s), dense(v, uniform(six ? 2 : 0.5, six ? 4 : 2)), dense(v, uniform(-0.5, six ? 5 : 0.5))};
+  std::vector<Input> inputs{in(s), dense(v, uniform(six ? 2 : 0.5, six ? 4 : 2)),
+                            dense(v, uniform(-0.5, six ? 5 : 0.5))};
   if (!training) inputs.insert(inputs.end(), {fixed(v), fixed(v, uniform(0.5, 2))});
   for (Input& i : inputs) i.dense = i.dense || !i.differentiable;
   if (residual) inputs.push_back(in(s));
   const auto rest = [=](const auto& x) { return residual ? &x.back() : nullptr; };
   return {.op = "batch_norm",
-          .variant = text(s) + (training ? ", training, " : ", evaluation, ") + name_of(act) + (residual ? ", residual" : "") +
-                     (eps > 1e-4f ? ", large eps" : ""),
+          .variant = text(s) + (training ? ", training, " : ", evaluation, ") + name_of(act) +
+                     (residual ? ", residual" : "") + (eps > 1e-4f ? ", large eps" : ""),
           .inputs = inputs,
-          .run = [=](const Tensors& x) {
-            const Tensor mean = training ? Tensor::zeros(v) : x[3], variance = training ? Tensor::full(v, 1.0f) : x[4];
-            return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor());
-          },
-          .reference = [=](const Arrays& x) {
-            return training ? reference::batch_norm_train(x[0], x[1], x[2], rest(x), p)
-                            : reference::batch_norm_eval(x[0], x[1], x[2], rest(x), x[3], x[4], p);
-          },
+          .run =
+              [=](const Tensors& x) {
+                const Tensor mean = training ? Tensor::zeros(v) : x[3],
+                             variance = training ? Tensor::full(v, 1.0f) : x[4];
+                return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor());
+              },
+          .reference =
+              [=](const Arrays& x) {
+                return training ? reference::batch_norm_train(x[0], x[1], x[2], rest(x), p)
+                                : reference::batch_norm_eval(x[0], x[1], x[2], rest(x), x[3], x[4], p);
+              },
           .order = 1};
 }
 
@@ -48,7 +56,8 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
 OpCases batch_norm_cases() {
   OpCases cases;
   for (const bool training : {true, false}) {
-    for (const NormActivation act : {NormActivation::none, NormActivation::relu, NormActivation::relu6, NormActivation::leaky_relu})
+    for (const NormActivation act :
+         {NormActivation::none, NormActivation::relu, NormActivation::relu6, NormActivation::leaky_relu})
       for (const bool residual : {false, true}) {
         cases.push_back(batch_norm_case({2, 3, 4, 5}, training, act, residual));
         cases.push_back(batch_norm_case({2, 5, 3, 1}, training, act, residual));
@@ -66,8 +75,8 @@ namespace {
 
 OpCase max_pool_case(const Shape& s, const PoolShape& p) {
   return {.op = "max_pool",
-          .variant = text(s) + ", kernel " + std::to_string(p.kernel) + ", stride " + std::to_string(p.stride) + ", pad " +
-                     std::to_string(p.pad),
+          .variant = text(s) + ", kernel " + std::to_string(p.kernel) + ", stride " + std::to_string(p.stride) +
+                     ", pad " + std::to_string(p.pad),
           .inputs = {in(s, spaced(0.02))},
           .run = [=](const Tensors& x) { return max_pool(x[0], p); },
           .reference = [=](const Arrays& x) { return reference::max_pool(x[0], p); },
@@ -108,21 +117,25 @@ void add_resize(OpCases& cases, const Shape& s, std::int64_t height, std::int64_
   const std::pair<ResizeMode, const char*> modes[] = {
       {ResizeMode::nearest, "nearest"}, {ResizeMode::bilinear, "bilinear"}, {ResizeMode::bilinear_corners, "corners"}};
   for (const auto& [mode, name] : modes) {
-    const std::string variant = std::string(name) + " " + text(s) + " to " + std::to_string(height) + "x" + std::to_string(width);
-    cases.push_back({.op = "resize",
-                     .variant = variant,
-                     .inputs = {in(s)},
-                     .run = [=, mode = mode](const Tensors& x) { return resize(x[0], height, width, mode); },
-                     .reference = [=, mode = mode](const Arrays& x) { return reference::resize(x[0], height, width, mode); }});
-    cases.push_back({.op = "resize_adjoint",
-                     .variant = variant,
-                     .inputs = {in({s.n, height, width, s.c})},
-                     .run = [=, mode = mode](const Tensors& x) {
-                       const Tensor leaf = Tensor::zeros(s).require_grad();
-                       return gradients(resize(leaf, height, width, mode), {leaf}, x[0], true)[0];
-                     },
-                     .reference = [=, mode = mode](const Arrays& x) { return reference::resize_adjoint(x[0], s, mode); },
-                     .differentiates = true});
+    const std::string variant =
+        std::string(name) + " " + text(s) + " to " + std::to_string(height) + "x" + std::to_string(width);
+    cases.push_back(
+        {.op = "resize",
+         .variant = variant,
+         .inputs = {in(s)},
+         .run = [=, mode = mode](const Tensors& x) { return resize(x[0], height, width, mode); },
+         .reference = [=, mode = mode](const Arrays& x) { return reference::resize(x[0], height, width, mode); }});
+    cases.push_back(
+        {.op = "resize_adjoint",
+         .variant = variant,
+         .inputs = {in({s.n, height, width, s.c})},
+         .run =
+             [=, mode = mode](const Tensors& x) {
+               const Tensor leaf = Tensor::zeros(s).require_grad();
+               return gradients(resize(leaf, height, width, mode), {leaf}, x[0], true)[0];
+             },
+         .reference = [=, mode = mode](const Arrays& x) { return reference::resize_adjoint(x[0], s, mode); },
+         .differentiates = true});
   }
 }
 

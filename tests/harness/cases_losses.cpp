@@ -18,19 +18,22 @@ OpCase cross_entropy_case(const Shape& z, bool weights, int ignore_index, Fill l
           .variant = text(z) + (weights ? ", class weights" : "") + ", ignore " + std::to_string(ignore_index) + note,
           .inputs = inputs,
           .run = [=](const Tensors& x) { return cross_entropy(x[0], x[1], weights ? x[2] : Tensor(), ignore_index); },
-          .reference = [=](const Arrays& x) { return reference::cross_entropy(x[0], x[1], weights ? &x[2] : nullptr, ignore_index); },
+          .reference =
+              [=](const Arrays& x) {
+                return reference::cross_entropy(x[0], x[1], weights ? &x[2] : nullptr, ignore_index);
+              },
           .order = 1};
 }
 
 OpCase dice_case(const Shape& z, int ignore_index, float smooth, Fill label, const std::string& note = {}) {
-  return {.op = "dice_loss",
-          .variant = text(z) + ", ignore " + std::to_string(ignore_index) + ", smooth " + std::to_string(smooth) + note,
-          .inputs = {in(z, normal(2)), labels(label_shape(z), std::move(label))},
-          .run = [=](const Tensors& x) { return dice_loss(x[0], x[1], ignore_index, smooth); },
-          .reference = [=](const Arrays& x) {
-            return reference::dice_loss(x[0], x[1], ignore_index, static_cast<double>(smooth));
-          },
-          .order = 1};
+  return {
+      .op = "dice_loss",
+      .variant = text(z) + ", ignore " + std::to_string(ignore_index) + ", smooth " + std::to_string(smooth) + note,
+      .inputs = {in(z, normal(2)), labels(label_shape(z), std::move(label))},
+      .run = [=](const Tensors& x) { return dice_loss(x[0], x[1], ignore_index, smooth); },
+      .reference =
+          [=](const Arrays& x) { return reference::dice_loss(x[0], x[1], ignore_index, static_cast<double>(smooth)); },
+      .order = 1};
 }
 
 OpCase kd_case(const Shape& z, float tau, bool element_mean) {
@@ -38,7 +41,8 @@ OpCase kd_case(const Shape& z, float tau, bool element_mean) {
           .variant = text(z) + ", tau " + std::to_string(tau) + (element_mean ? ", element mean" : ", pixel mean"),
           .inputs = {in(z, normal(2)), fixed(z, normal(2))},
           .run = [=](const Tensors& x) { return kd_loss(x[0], x[1], tau, element_mean); },
-          .reference = [=](const Arrays& x) { return reference::kd_loss(x[0], x[1], static_cast<double>(tau), element_mean); },
+          .reference =
+              [=](const Arrays& x) { return reference::kd_loss(x[0], x[1], static_cast<double>(tau), element_mean); },
           .order = 1};
 }
 
@@ -76,29 +80,32 @@ OpCases loss_cases() {
 namespace {
 
 OpCase salience_case(const Shape& s, const SalienceShape& p) {
-  return {.op = "salience",
-          .variant = text(s) + ", k " + std::to_string(p.k) + (p.mode == SalienceMode::peak ? ", peak" : ", window") +
-                     (p.absolute ? ", absolute" : ""),
-          // Values of either sign are a third of a step from each other's size, so that absolute peaks are distinct too.
-          .inputs = {in(s, p.mode == SalienceMode::peak ? spaced(0.03) : normal(3))},
-          .run = [=](const Tensors& x) { return salience(x[0], p); },
-          .reference = [=](const Arrays& x) { return reference::salience(x[0], p); },
-          .order = 1};
+  return {
+      .op = "salience",
+      .variant = text(s) + ", k " + std::to_string(p.k) + (p.mode == SalienceMode::peak ? ", peak" : ", window") +
+                 (p.absolute ? ", absolute" : ""),
+      // Values of either sign are a third of a step from each other's size, so that absolute peaks are distinct too.
+      .inputs = {in(s, p.mode == SalienceMode::peak ? spaced(0.03) : normal(3))},
+      .run = [=](const Tensors& x) { return salience(x[0], p); },
+      .reference = [=](const Arrays& x) { return reference::salience(x[0], p); },
+      .order = 1};
 }
 
 // Salience matrices of student and teacher, shallow and deep: C channels, D = k*k values each.
-void add_variation(OpCases& cases, std::int64_t n, std::int64_t channels, std::int64_t values, const VariationGraphShape& p) {
+void add_variation(OpCases& cases, std::int64_t n, std::int64_t channels, std::int64_t values,
+                   const VariationGraphShape& p) {
   const Shape s{n, 1, channels, values};
   const char* edges = p.edges == EdgeMode::gram ? "gram" : p.edges == EdgeMode::variation ? "variation" : "distance";
   const std::string name = text(s) + ", " + edges + (p.reduction == GraphReduction::sum ? ", sum" : ", mean");
   const std::vector<Input> inputs{in(s), in(s), fixed(s), fixed(s)};
   const auto loss = [=](const Tensors& x) { return variation_graph_loss(x[0], x[1], x[2], x[3], p); };
-  cases.push_back({.op = "variation_graph_vertex",
-                   .variant = name,
-                   .inputs = inputs,
-                   .run = [=](const Tensors& x) { return loss(x).vertex; },
-                   .reference = [=](const Arrays& x) { return reference::variation_vertex(x[0], x[1], x[2], x[3], p.reduction); },
-                   .order = 1});
+  cases.push_back(
+      {.op = "variation_graph_vertex",
+       .variant = name,
+       .inputs = inputs,
+       .run = [=](const Tensors& x) { return loss(x).vertex; },
+       .reference = [=](const Arrays& x) { return reference::variation_vertex(x[0], x[1], x[2], x[3], p.reduction); },
+       .order = 1});
   cases.push_back({.op = "variation_graph_edge",
                    .variant = name,
                    .inputs = inputs,

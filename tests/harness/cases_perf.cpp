@@ -39,14 +39,17 @@ OpCases perf_cases() {
       convolution_layer({4, 128, 128, 16}, {16, 3, 3, 16}),
       convolution_layer({4, 32, 32, 96}, {24, 1, 1, 96}),
       convolution_layer({4, 64, 64, 96}, {96, 3, 3, 1}, 96),
-      layer("transposed_convolution", {in({4, 32, 32, 64}), in({64, 2, 2, 32})},
-            [](const Tensors& t) { return transposed_convolution(t[0], t[1], {}, {.stride_h = 2, .stride_w = 2}); },
-            2.0 * 4 * 32 * 32 * 64 * 4 * 32),
-      layer("matmul", {in({4, 1, 256, 256}), in({4, 1, 256, 256})}, [](const Tensors& t) { return matmul(t[0], t[1]); },
-            2.0 * 4 * 256 * 256 * 256),
+      layer(
+          "transposed_convolution", {in({4, 32, 32, 64}), in({64, 2, 2, 32})},
+          [](const Tensors& t) { return transposed_convolution(t[0], t[1], {}, {.stride_h = 2, .stride_w = 2}); },
+          2.0 * 4 * 32 * 32 * 64 * 4 * 32),
+      layer(
+          "matmul", {in({4, 1, 256, 256}), in({4, 1, 256, 256})}, [](const Tensors& t) { return matmul(t[0], t[1]); },
+          2.0 * 4 * 256 * 256 * 256),
       layer("batch_norm", {in(map), in(vector), in(vector)},
             [=](const Tensors& t) {
-              return batch_norm(t[0], t[1], t[2], Tensor::zeros(vector), Tensor::full(vector, 1.0f), {.act = NormActivation::relu}, true);
+              return batch_norm(t[0], t[1], t[2], Tensor::zeros(vector), Tensor::full(vector, 1.0f),
+                                {.act = NormActivation::relu}, true);
             }),
       layer("add", {in(map), in(map)}, [](const Tensors& t) { return t[0] + t[1]; }),
       layer("mul", {in(map), in(vector)}, [](const Tensors& t) { return t[0] * t[1]; }),
@@ -58,8 +61,10 @@ OpCases perf_cases() {
       layer("adaptive_avg_pool", {in(map)}, [](const Tensors& t) { return adaptive_avg_pool(t[0], 6, 6); }),
       layer("resize", {in(map)}, [](const Tensors& t) { return resize(t[0], 128, 128, ResizeMode::bilinear); }),
       layer("softmax", {in(logits)}, [](const Tensors& t) { return softmax(t[0]); }),
-      layer("cross_entropy", {in(logits), labels(ids, class_ids(9))}, [](const Tensors& t) { return cross_entropy(t[0], t[1]); }),
-      layer("dice_loss", {in(logits), labels(ids, class_ids(9))}, [](const Tensors& t) { return dice_loss(t[0], t[1]); }),
+      layer("cross_entropy", {in(logits), labels(ids, class_ids(9))},
+            [](const Tensors& t) { return cross_entropy(t[0], t[1]); }),
+      layer("dice_loss", {in(logits), labels(ids, class_ids(9))},
+            [](const Tensors& t) { return dice_loss(t[0], t[1]); }),
       layer("kd_loss", {in(logits), fixed(logits)}, [](const Tensors& t) { return kd_loss(t[0], t[1]); }),
       layer("salience", {in(map)}, [](const Tensors& t) { return salience(t[0], {}); }),
       layer("variation_graph_edge", {in(graph), in(graph), fixed(graph), fixed(graph)},

@@ -18,26 +18,33 @@ OpCase reshape_case(const Shape& from, const Shape& to) {
 
 // A slice and, as an op of its own, the gradient of that slice: zeros around what it is given.
 void add_slices(OpCases& cases, const Shape& s, std::int64_t begin, std::int64_t count, bool channels) {
-  const auto slice = [=](const Tensor& x) { return channels ? slice_channels(x, begin, count) : slice_images(x, begin, count); };
+  const auto slice = [=](const Tensor& x) {
+    return channels ? slice_channels(x, begin, count) : slice_images(x, begin, count);
+  };
   const Shape part = channels ? Shape{s.n, s.h, s.w, count} : Shape{count, s.h, s.w, s.c};
   const std::string range = text(s) + " from " + std::to_string(begin) + ", " + std::to_string(count);
   cases.push_back({.op = channels ? "slice_channels" : "slice_images",
                    .variant = range,
                    .inputs = {in(s)},
                    .run = [=](const Tensors& x) { return slice(x[0]); },
-                   .reference = [=](const Arrays& x) {
-                     return channels ? reference::slice_channels(x[0], begin, count) : reference::slice_images(x[0], begin, count);
-                   }});
+                   .reference =
+                       [=](const Arrays& x) {
+                         return channels ? reference::slice_channels(x[0], begin, count)
+                                         : reference::slice_images(x[0], begin, count);
+                       }});
   cases.push_back({.op = channels ? "pad_channels" : "pad_images",
                    .variant = range,
                    .inputs = {in(part)},
-                   .run = [=](const Tensors& x) {
-                     const Tensor leaf = Tensor::zeros(s).require_grad();
-                     return gradients(slice(leaf), {leaf}, x[0], true)[0];
-                   },
-                   .reference = [=](const Arrays& x) {
-                     return channels ? reference::pad_channels(x[0], begin, s.c) : reference::pad_images(x[0], begin, s.n);
-                   },
+                   .run =
+                       [=](const Tensors& x) {
+                         const Tensor leaf = Tensor::zeros(s).require_grad();
+                         return gradients(slice(leaf), {leaf}, x[0], true)[0];
+                       },
+                   .reference =
+                       [=](const Arrays& x) {
+                         return channels ? reference::pad_channels(x[0], begin, s.c)
+                                         : reference::pad_images(x[0], begin, s.n);
+                       },
                    .differentiates = true});
 }
 
@@ -78,17 +85,22 @@ OpCases shape_cases() {
   cases.push_back({.op = "concat_channels",
                    .variant = "one tensor twice and its slice",
                    .inputs = {in({2, 3, 4, 5})},
-                   .run = [](const Tensors& x) { return concat_channels({x[0], x[0], slice_channels(x[0], 1, 2)}); },
-                   .reference = [](const Arrays& x) {
-                     return reference::concat_channels({x[0], x[0], reference::slice_channels(x[0], 1, 2)});
-                   }});
+                   .run =
+                       [](const Tensors& x) {
+                         return concat_channels({x[0], x[0], slice_channels(x[0], 1, 2)});
+                       },
+                   .reference =
+                       [](const Arrays& x) {
+                         return reference::concat_channels({x[0], x[0], reference::slice_channels(x[0], 1, 2)});
+                       }});
   return cases;
 }
 
 namespace {
 
 // Batches of a and b: 1 is broadcast.
-OpCase matmul_case(std::int64_t na, std::int64_t nb, std::int64_t rows, std::int64_t inner, std::int64_t columns, bool ta, bool tb) {
+OpCase matmul_case(std::int64_t na, std::int64_t nb, std::int64_t rows, std::int64_t inner, std::int64_t columns,
+                   bool ta, bool tb) {
   const Shape a = ta ? Shape{na, 1, inner, rows} : Shape{na, 1, rows, inner};
   const Shape b = tb ? Shape{nb, 1, columns, inner} : Shape{nb, 1, inner, columns};
   return {.op = "matmul",

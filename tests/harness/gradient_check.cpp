@@ -163,7 +163,8 @@ std::string check_alone(const Setup& s, Layout layout, const std::vector<std::ve
   return {};
 }
 
-std::string check_backward_adds(const Setup& s, Layout layout, const std::vector<std::vector<double>>& all, double tolerance) {
+std::string check_backward_adds(const Setup& s, Layout layout, const std::vector<std::vector<double>>& all,
+                                double tolerance) {
   const Tensors x = s.leaves(layout, s.wrt);
   for (int pass = 0; pass < 2; ++pass) backward(sum(s.c.run(x) * s.upstream_tensor(layout)));
   for (std::size_t k = 0; k < s.wrt.size(); ++k) {
@@ -227,14 +228,16 @@ std::string check_second_derivatives(const OpCase& c) {
     std::vector<double> forward_slope(ahead.v.size());
     for (std::size_t i = 0; i < forward_slope.size(); ++i) forward_slope[i] = (ahead.v[i] - behind.v[i]) / (2 * h);
     const double error = relative_error(values_or_zeros(second.back(), upstream.shape()), forward_slope, kFloor);
-    if (!(error <= tolerance)) return layout_name(layout) + std::string("with respect to the upstream gradient: relative error ") + digits(error);
+    if (!(error <= tolerance))
+      return layout_name(layout) + std::string("with respect to the upstream gradient: relative error ") +
+             digits(error);
 
     for (std::size_t k = 0; k < s.wrt.size(); ++k) {
       const auto quotient = [&](const std::vector<double>& d) {
         return mixed_derivative(s.objective, s.inputs, along, s.wrt[k], d);
       };
-      const std::string problem = compare(input_name(s.wrt[k]), values_or_zeros(second[k], c.inputs[s.wrt[k]].shape), tolerance,
-                                          s.random, quotient);
+      const std::string problem = compare(input_name(s.wrt[k]), values_or_zeros(second[k], c.inputs[s.wrt[k]].shape),
+                                          tolerance, s.random, quotient);
       if (!problem.empty()) return layout_name(layout) + problem;
     }
   }
@@ -247,12 +250,14 @@ std::string check_scalar_gradient(const std::function<Tensor(const Tensors&)>& r
   for (const Array& a : inputs) x.push_back(to_tensor(a, Layout::dense).require_grad());
   const Tensor y = run(x);
   const double expected = reference(inputs), value_error = std::abs(static_cast<double>(y.item()) - expected);
-  if (value_error > tolerance * std::max(std::abs(expected), kFloor)) return "value " + digits(static_cast<double>(y.item())) + ", expected " + digits(expected);
+  if (value_error > tolerance * std::max(std::abs(expected), kFloor))
+    return "value " + digits(static_cast<double>(y.item())) + ", expected " + digits(expected);
   const Tensors g = gradients(y, x);
   Generator random(1);
   for (std::size_t k = 0; k < x.size(); ++k) {
-    const std::string problem = compare(input_name(k), values_or_zeros(g[k], inputs[k].shape), tolerance, random,
-                                        [&](const std::vector<double>& d) { return derivative(reference, inputs, k, d); });
+    const std::string problem =
+        compare(input_name(k), values_or_zeros(g[k], inputs[k].shape), tolerance, random,
+                [&](const std::vector<double>& d) { return derivative(reference, inputs, k, d); });
     if (!problem.empty()) return problem;
   }
   return {};

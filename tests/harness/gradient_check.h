@@ -1,10 +1,11 @@
 #pragma once
 // Derivatives of a case through the tape against central differences of its double-precision reference.
 //
-// L(x) = <u, f(x)> with a random upstream gradient u: a sum would miss errors that cancel (the gradient of a softmax's sum
-// is zero). Checked are single elements (all of a small input, a sample and both ends of a large one) and directional
-// derivatives along random signs, which see every element. Every difference quotient is taken with three step sizes; the
-// two that agree best give the number, and quotients that never agree are reported as a kink instead of compared.
+// L(x) = <u, f(x)> with a random upstream gradient u: a sum would miss errors that cancel (the gradient of a softmax's
+// sum is zero). Checked are single elements (all of a small input, a sample and both ends of a large one) and
+// directional derivatives along random signs, which see every element. Every difference quotient is taken with three
+// step sizes; the two that agree best give the number, and quotients that never agree are reported as a kink instead of
+// compared.
 #include <string>
 
 #include "tests/harness/op_case.h"
@@ -21,6 +22,7 @@ std::string check_second_derivatives(const OpCase& c);
 // The same for any scalar function of leaves that is given twice, as tensors and in double precision: compares
 // gradients(run(leaves), leaves) with difference quotients of `reference`.
 std::string check_scalar_gradient(const std::function<Tensor(const Tensors&)>& run,
-                                  const std::function<double(const Arrays&)>& reference, const Arrays& inputs, double tolerance);
+                                  const std::function<double(const Arrays&)>& reference, const Arrays& inputs,
+                                  double tolerance);
 
 }  // namespace gf::test

@@ -52,7 +52,8 @@ Fill spaced(double step) {
     std::vector<double> order(a.v.size());
     std::iota(order.begin(), order.end(), 0.0);
     std::shuffle(order.begin(), order.end(), g);
-    for (std::size_t i = 0; i < order.size(); ++i) a.v[i] = step * (order[i] - static_cast<double>(order.size()) / 2 + 0.3);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      a.v[i] = step * (order[i] - static_cast<double>(order.size()) / 2 + 0.3);
   };
 }
 
@@ -76,15 +77,28 @@ Fill constant(double value) {
 
 const std::vector<OpFamily>& op_families() {
   static const std::vector<OpFamily> families{
-      {"arithmetic", arithmetic_cases},   {"unary", unary_cases},
-      {"shape", shape_cases},             {"convolution", convolution_cases},
+      {"arithmetic", arithmetic_cases},
+      {"unary", unary_cases},
+      {"shape", shape_cases},
+      {"convolution", convolution_cases},
       {"transposed convolution", transposed_convolution_cases},
-      {"matmul", matmul_cases},           {"batch norm", batch_norm_cases},
-      {"pooling", pooling_cases},         {"resize", resize_cases},
-      {"softmax", softmax_cases},         {"losses", loss_cases},
+      {"matmul", matmul_cases},
+      {"batch norm", batch_norm_cases},
+      {"pooling", pooling_cases},
+      {"resize", resize_cases},
+      {"softmax", softmax_cases},
+      {"losses", loss_cases},
       {"graph", graph_cases},
   };
   return families;
+}
+
+std::vector<std::string> ops_without_gradient_case(const std::set<std::string>& seen) {
+  std::set<std::string> missing = seen;
+  for (const OpFamily& f : op_families())
+    for (const OpCase& c : f.cases())
+      if (c.order >= 1) missing.erase(c.op);
+  return {missing.begin(), missing.end()};
 }
 
 std::string text(const Shape& s) {
@@ -152,7 +166,8 @@ std::string check_values(const OpCase& c) {
       return c.run(tensors);
     }();
     if (y.requires_grad()) return where + "the result is on the tape although nothing asked for that";
-    if (!(y.shape() == expected.shape)) return where + "shape " + y.shape().str() + ", expected " + expected.shape.str();
+    if (!(y.shape() == expected.shape))
+      return where + "shape " + y.shape().str() + ", expected " + expected.shape.str();
     const double error = relative_error(to_array(y).v, expected.v, 1e-6);
     if (!(error <= c.tolerance)) return where + "relative error " + digits(error) + ", allowed " + digits(c.tolerance);
 

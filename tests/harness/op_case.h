@@ -3,15 +3,15 @@
 // the checks make five uses of it:
 //
 //   values             against the reference, dense inputs and inputs with a pixel stride wider than c
-//   first derivatives  through the tape, random upstream gradient, against differences of the reference (gradient_check.h)
-//   second derivatives the same once more, of the gradient
-//   perf               time, GB/s, GFLOP/s (bench_ops.cpp)
-//   support            which ops have cases and how often each can be differentiated
+//   first derivatives  through the tape, random upstream gradient, against differences of the reference
+//   (gradient_check.h) second derivatives the same once more, of the gradient perf               time, GB/s, GFLOP/s
+//   (bench_ops.cpp) support            which ops have cases and how often each can be differentiated
 //
 // To add an op: write its reference (reference.h), a function that lists its cases (cases_*.cpp) and name that function
 // in op_families() below. A case that fails prints a line that runs it alone.
 #include <functional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +26,8 @@ using Fill = std::function<void(Array&, Generator&)>;
 Fill uniform(double low, double high);
 Fill normal(double scale = 1);
 Fill away_from(std::vector<double> kinks, double gap, double low, double high);  // uniform, but not near a kink
-Fill spaced(double step);              // distinct values, neighbours in size `step` apart, in random order
-Fill class_ids(int classes);           // whole numbers
+Fill spaced(double step);                          // distinct values, neighbours in size `step` apart, in random order
+Fill class_ids(int classes);                       // whole numbers
 Fill class_ids_or(int classes, int ignore_index);  // a third of them ignore_index
 Fill constant(double value);
 
@@ -35,13 +35,17 @@ struct Input {
   Shape shape;
   Fill fill = normal();
   bool differentiable = true;
-  bool dense = false;           // weights and vectors, which contracts want dense; the others are also tried wide
+  bool dense = false;  // weights and vectors, which contracts want dense; the others are also tried wide
   DType dtype = DType::f32;
 };
 
 inline Input in(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill)}; }
-inline Input dense(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill), .dense = true}; }
-inline Input fixed(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill), .differentiable = false}; }
+inline Input dense(const Shape& s, Fill fill = normal()) {
+  return {.shape = s, .fill = std::move(fill), .dense = true};
+}
+inline Input fixed(const Shape& s, Fill fill = normal()) {
+  return {.shape = s, .fill = std::move(fill), .differentiable = false};
+}
 inline Input labels(const Shape& s, Fill fill) {
   return {.shape = s, .fill = std::move(fill), .differentiable = false, .dense = true, .dtype = DType::i32};
 }
@@ -49,16 +53,16 @@ inline Input labels(const Shape& s, Fill fill) {
 using Tensors = std::vector<Tensor>;
 
 struct OpCase {
-  std::string op;       // its name on the tape
+  std::string op;  // its name on the tape
   std::string variant;
   std::vector<Input> inputs;
   std::function<Tensor(const Tensors&)> run;
   std::function<Array(const Arrays&)> reference = nullptr;
-  int order = 2;              // how often it can be differentiated
-  double tolerance = 1e-5;    // of the values; derivatives are allowed four times as much
+  int order = 2;                // how often it can be differentiated
+  double tolerance = 1e-5;      // of the values; derivatives are allowed four times as much
   bool dense_upstream = false;  // the result is a weight, so its upstream gradient is dense too
   bool differentiates = false;  // run() calls gradients() itself and needs the tape on
-  double flops = 0;           // of one forward run, where arithmetic and not memory is the ceiling
+  double flops = 0;             // of one forward run, where arithmetic and not memory is the ceiling
 
   std::string name() const { return op + ": " + variant; }
 };
@@ -70,6 +74,8 @@ struct OpFamily {
   OpCases (*cases)();
 };
 const std::vector<OpFamily>& op_families();
+// The ops among `seen` (from a TapeObserver) that have no case with derivatives: none, or the suite has a hole.
+std::vector<std::string> ops_without_gradient_case(const std::set<std::string>& seen);
 OpCases perf_cases();  // sizes of real layers; without references
 
 OpCases arithmetic_cases();

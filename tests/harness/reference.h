@@ -2,8 +2,8 @@
 // Every op of the engine once more, in double precision and as plainly as its definition reads, with loops that share
 // nothing with the kernels. Speed does not matter here; being obviously right does.
 //
-// A function that is not smooth somewhere says how far its inputs are from the nearest such place (note_kink), so that a
-// check by finite differences can keep away from it.
+// A function that is not smooth somewhere says how far its inputs are from the nearest such place (note_kink), so that
+// a check by finite differences can keep away from it.
 #include "kernels/batch_norm.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
@@ -53,11 +53,13 @@ Array convolution(const Array& x, const Array& w, const Array* bias, const Convo
 Array convolution_input_grad(const Array& dy, const Array& w, const Shape& x, const ConvolutionShape& p);
 Array convolution_weight_grad(const Array& x, const Array& dy, const Shape& w, const ConvolutionShape& p);
 // Written as a scatter, not through the input gradient.
-Array transposed_convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p, int output_pad);
+Array transposed_convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p,
+                             int output_pad);
 Array matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b);
 
 // Layers (reference_layers.cpp). `residual` may be null.
-Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const BatchNormShape& p);
+Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+                       const BatchNormShape& p);
 Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array& mean,
                       const Array& variance, const BatchNormShape& p);
 Array max_pool(const Array& x, const PoolShape& p);

@@ -16,31 +16,49 @@ namespace {
 
 double apply(Binary op, double a, double b) {
   switch (op) {
-    case Binary::add: return a + b;
-    case Binary::sub: return a - b;
-    case Binary::mul: return a * b;
-    case Binary::div: return a / b;
+    case Binary::add:
+      return a + b;
+    case Binary::sub:
+      return a - b;
+    case Binary::mul:
+      return a * b;
+    case Binary::div:
+      return a / b;
   }
   return 0;
 }
 
 double apply(Unary op, double p, double x) {
   switch (op) {
-    case Unary::relu: note_kink(x); return x > 0 ? x : 0;
-    case Unary::leaky_relu: note_kink(x); return x > 0 ? x : p * x;
+    case Unary::relu:
+      note_kink(x);
+      return x > 0 ? x : 0;
+    case Unary::leaky_relu:
+      note_kink(x);
+      return x > 0 ? x : p * x;
     case Unary::relu6:
       note_kink(x);
       note_kink(x - 6);
       return x <= 0 ? 0 : x >= 6 ? 6 : x;
-    case Unary::tanh: return std::tanh(x);
-    case Unary::exp: return std::exp(x);
-    case Unary::log: return std::log(x);
-    case Unary::sqrt: return std::sqrt(x);
-    case Unary::square: return x * x;
-    case Unary::abs: note_kink(x); return std::abs(x);
-    case Unary::scale: return p * x;
-    case Unary::shift: return p + x;
-    case Unary::sigmoid: return 1 / (1 + std::exp(-x));
+    case Unary::tanh:
+      return std::tanh(x);
+    case Unary::exp:
+      return std::exp(x);
+    case Unary::log:
+      return std::log(x);
+    case Unary::sqrt:
+      return std::sqrt(x);
+    case Unary::square:
+      return x * x;
+    case Unary::abs:
+      note_kink(x);
+      return std::abs(x);
+    case Unary::scale:
+      return p * x;
+    case Unary::shift:
+      return p + x;
+    case Unary::sigmoid:
+      return 1 / (1 + std::exp(-x));
   }
   return 0;
 }

@@ -56,7 +56,8 @@ Array convolution_weight_grad(const Array& x, const Array& dy, const Shape& w, c
   return dw;
 }
 
-Array transposed_convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p, int output_pad) {
+Array transposed_convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p,
+                             int output_pad) {
   const auto extent = [&](std::int64_t in, std::int64_t k, int stride, int pad, int dilation) {
     return (in - 1) * stride - 2 * pad + dilation * (k - 1) + 1 + output_pad;
   };

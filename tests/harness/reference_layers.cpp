@@ -5,19 +5,24 @@ namespace {
 
 double activate(const BatchNormShape& p, double v) {
   switch (p.act) {
-    case NormActivation::none: return v;
-    case NormActivation::relu: note_kink(v); return std::max(v, 0.0);
+    case NormActivation::none:
+      return v;
+    case NormActivation::relu:
+      note_kink(v);
+      return std::max(v, 0.0);
     case NormActivation::relu6:
       note_kink(v);
       note_kink(v - 6);
       return std::clamp(v, 0.0, 6.0);
-    case NormActivation::leaky_relu: note_kink(v); return v > 0 ? v : static_cast<double>(p.slope) * v;
+    case NormActivation::leaky_relu:
+      note_kink(v);
+      return v > 0 ? v : static_cast<double>(p.slope) * v;
   }
   return v;
 }
 
-Array normalise(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const std::vector<double>& mean,
-                const std::vector<double>& variance, const BatchNormShape& p) {
+Array normalise(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+                const std::vector<double>& mean, const std::vector<double>& variance, const BatchNormShape& p) {
   Array y(x.shape);
   for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) {
     const auto i = static_cast<std::size_t>(c);
@@ -37,7 +42,7 @@ Tap resize_tap(std::int64_t i, std::int64_t in, std::int64_t out, ResizeMode mod
   if (mode == ResizeMode::nearest) return {{i * in / out, 0}, {1, 0}};
   const double ratio = static_cast<double>(in) / static_cast<double>(out);
   const double position = mode == ResizeMode::bilinear ? std::max(0.0, (static_cast<double>(i) + 0.5) * ratio - 0.5)
-                          : out == 1 ? 0.0
+                          : out == 1                   ? 0.0
                                      : static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
   const auto low = std::min(static_cast<std::int64_t>(position), in - 1);
   const double part = position - static_cast<double>(low);
@@ -57,7 +62,8 @@ void for_each_tap(const Array& x, const Array& y, ResizeMode mode, const Term& t
 
 }  // namespace
 
-Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const BatchNormShape& p) {
+Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+                       const BatchNormShape& p) {
   std::vector<double> mean(gamma.v.size()), variance(gamma.v.size());
   const double count = static_cast<double>(x.shape.pixels());
   for (std::size_t i = 0; i < x.v.size(); ++i) mean[i % mean.size()] += x.v[i] / count;
@@ -96,7 +102,8 @@ Array adaptive_avg_pool(const Array& x, std::int64_t height, std::int64_t width)
     double sum = 0;
     int count = 0;
     for (std::int64_t h = begin(oh, x.shape.h, height); h < end(oh, x.shape.h, height); ++h)
-      for (std::int64_t w = begin(ow, x.shape.w, width); w < end(ow, x.shape.w, width); ++w, ++count) sum += x.at(n, h, w, c);
+      for (std::int64_t w = begin(ow, x.shape.w, width); w < end(ow, x.shape.w, width); ++w, ++count)
+        sum += x.at(n, h, w, c);
     y.at(n, oh, ow, c) = sum / count;
   });
   return y;
@@ -120,7 +127,8 @@ Array log_softmax(const Array& x, double temperature) {
     double top = x.at(n, h, w, 0), sum = 0;
     for (std::int64_t c = 0; c < x.shape.c; ++c) top = std::max(top, x.at(n, h, w, c));
     for (std::int64_t c = 0; c < x.shape.c; ++c) sum += std::exp((x.at(n, h, w, c) - top) / temperature);
-    for (std::int64_t c = 0; c < x.shape.c; ++c) y.at(n, h, w, c) = (x.at(n, h, w, c) - top) / temperature - std::log(sum);
+    for (std::int64_t c = 0; c < x.shape.c; ++c)
+      y.at(n, h, w, c) = (x.at(n, h, w, c) - top) / temperature - std::log(sum);
   });
   return y;
 }

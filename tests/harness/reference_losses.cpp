@@ -31,9 +31,12 @@ Array squared_distances(const Array& v) {
 
 Array edges(const Array& shallow, const Array& deep, EdgeMode mode) {
   switch (mode) {
-    case EdgeMode::gram: return difference(gram(deep), gram(shallow));
-    case EdgeMode::variation: return gram(difference(deep, shallow));
-    case EdgeMode::distance: return difference(squared_distances(deep), squared_distances(shallow));
+    case EdgeMode::gram:
+      return difference(gram(deep), gram(shallow));
+    case EdgeMode::variation:
+      return gram(difference(deep, shallow));
+    case EdgeMode::distance:
+      return difference(squared_distances(deep), squared_distances(shallow));
   }
   return {};
 }
@@ -123,13 +126,15 @@ Array salience(const Array& map, const SalienceShape& p) {
 
 Array variation_vertex(const Array& student_shallow, const Array& student_deep, const Array& teacher_shallow,
                        const Array& teacher_deep, GraphReduction reduction) {
-  return squared_norm(difference(difference(student_deep, student_shallow), difference(teacher_deep, teacher_shallow)), reduction);
+  return squared_norm(difference(difference(student_deep, student_shallow), difference(teacher_deep, teacher_shallow)),
+                      reduction);
 }
 
 Array variation_edge(const Array& student_shallow, const Array& student_deep, const Array& teacher_shallow,
                      const Array& teacher_deep, const VariationGraphShape& p) {
-  return squared_norm(difference(edges(student_shallow, student_deep, p.edges), edges(teacher_shallow, teacher_deep, p.edges)),
-                      p.reduction);
+  return squared_norm(
+      difference(edges(student_shallow, student_deep, p.edges), edges(teacher_shallow, teacher_deep, p.edges)),
+      p.reduction);
 }
 
 }  // namespace gf::test::reference

@@ -13,9 +13,9 @@ namespace {
 
 constexpr int kBlock = 96;
 
-// The line of the statement that is wrong is remembered beside it.
+// A planted bug says which line it is on.
 std::atomic<int> wrong_line = 0;
-#define WRONG_HERE() wrong_line = __LINE__
+#define NEXT_LINE_IS_WRONG() wrong_line = __LINE__ + 1
 
 Simt simt(unsigned seed = 0) { return Simt{nullptr, seed}; }
 
@@ -224,7 +224,7 @@ TEST_CASE("simt: every thread of a three-dimensional grid runs once") {
 __global__ void gf_test_missing_barrier(float* out) {
   GF_SHARED(float, s, kBlock);
   s[threadIdx.x] = 1.0f;
-  wrong_line = __LINE__ + 1;
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = s[(threadIdx.x + 1) % kBlock];
 }
 
@@ -234,14 +234,14 @@ __global__ void gf_test_missing_second_barrier(float* out) {
   for (int r = 0; r < 2; ++r) {
     s[threadIdx.x] = 1.0f;
     __syncthreads();
-    wrong_line = __LINE__ + 1;
+    NEXT_LINE_IS_WRONG();
     out[threadIdx.x] = s[(threadIdx.x + 40) % kBlock];
   }
 }
 
 __global__ void gf_test_two_writers() {
   GF_SHARED(int, s, 1);
-  wrong_line = __LINE__ + 1;
+  NEXT_LINE_IS_WRONG();
   s[0] = static_cast<int>(threadIdx.x);
 }
 
@@ -250,7 +250,7 @@ __global__ void gf_test_shuffle_is_no_barrier(int* out) {
   GF_SHARED(int, s, 32);
   s[threadIdx.x] = 1;
   __shfl_sync(0xffffffffu, 1, 0);
-  wrong_line = __LINE__ + 1;
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = s[31 - threadIdx.x];
 }
 
@@ -261,7 +261,7 @@ __global__ void gf_test_syncwarp_across_warps(int* out) {
   __syncthreads();
   s[threadIdx.x] = 1;
   __syncwarp();
-  wrong_line = __LINE__ + 1;
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = s[63 - threadIdx.x];
 }
 
@@ -284,14 +284,15 @@ __global__ void gf_test_divergent_barrier() {
   if (threadIdx.x < 40) {
     __syncthreads();
   } else {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     __syncthreads();
   }
 }
 
 __global__ void gf_test_divergent_on_one_line() {
   // clang-format off
-  WRONG_HERE(); if (threadIdx.x < 40) __syncthreads(); else __syncthreads();
+  NEXT_LINE_IS_WRONG();
+  if (threadIdx.x < 40) __syncthreads(); else __syncthreads();
   // clang-format on
 }
 
@@ -300,7 +301,7 @@ __global__ void gf_test_absent_lane() {
     __syncthreads();
     return;
   }
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   __shfl_sync(0xffffffffu, 1, 0);
 }
 
@@ -316,7 +317,7 @@ __global__ void gf_test_overrun(int index) {
   s[threadIdx.x] = 0.0f;
   __syncthreads();
   if (threadIdx.x == 5) {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     s[index] = 1.0f;
   }
 }
@@ -325,7 +326,7 @@ __global__ void gf_test_dynamic_overrun(float* out) {
   GF_DYN_SHARED(float, s);
   const auto second_half = s + 16;
   second_half[threadIdx.x] = 0.0f;
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = second_half[16 + threadIdx.x];
 }
 
@@ -333,7 +334,7 @@ __global__ void gf_test_unwritten(float* out) {
   GF_SHARED(float, s, kBlock);
   if (threadIdx.x != 9) s[threadIdx.x] = 1.0f;
   __syncthreads();
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = s[threadIdx.x];
 }
 
@@ -341,7 +342,7 @@ __global__ void gf_test_unwritten(float* out) {
 __global__ void gf_test_left_over(float* out) {
   GF_SHARED(float, s, kBlock);
   if (blockIdx.x % 2 == 0) s[threadIdx.x] = 1.0f;
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   out[threadIdx.x] = s[threadIdx.x];
 }
 
@@ -359,18 +360,18 @@ TEST_CASE("simt: overruns and unwritten reads of shared memory") {
 
 __global__ void gf_test_out_of_mask() {
   if (threadIdx.x >= 16) return;
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   __shfl_down_sync(0x0000ffffu, 1, 8);
 }
 
 __global__ void gf_test_ended_lane() {
   if (threadIdx.x == 20) return;
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   __shfl_sync(0xffffffffu, 1, 20);
 }
 
 __global__ void gf_test_not_in_mask() {
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   __ballot_sync(0x7fffffffu, 1);
 }
 
@@ -381,17 +382,17 @@ TEST_CASE("simt: shuffles that read lanes which take no part") {
 }
 
 __global__ void gf_test_independent_barrier() {
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   __syncthreads();
 }
 
 __global__ void gf_test_misaligned(const float* x, float* out) {
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   store4(out, load4(x + 1));
 }
 
 __global__ void gf_test_too_much_shared() {
-  WRONG_HERE();
+  NEXT_LINE_IS_WRONG();
   GF_SHARED(float, s, 13 * 1024);
   s[threadIdx.x] = 0.0f;
 }
@@ -404,19 +405,19 @@ TEST_CASE("simt: launches and accesses CUDA would refuse") {
   check_reported("too much shared memory", [](const Simt& gpu) { launch(gpu, gf_test_too_much_shared, 1, 32, 0); });
   const auto kernel = gf_test_two_writers;
   check_reported("wrong grid", [&](const Simt& gpu) {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     launch(gpu, kernel, 0, 32, 0);
   });
   check_reported("wrong grid", [&](const Simt& gpu) {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     launch(gpu, kernel, {1, 65536}, 32, 0);
   });
   check_reported("wrong block", [&](const Simt& gpu) {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     launch(gpu, kernel, 1, {33, 32}, 0);
   });
   check_reported("too much shared memory", [&](const Simt& gpu) {
-    WRONG_HERE();
+    NEXT_LINE_IS_WRONG();
     launch(gpu, kernel, 1, 1, 49153);
   });
 }

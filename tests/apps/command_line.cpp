@@ -1,0 +1,190 @@
+// The program as a user runs it: the whole road on small pictures, bad input, interruption and resume.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "data/png.h"
+#include "engine/io/checkpoint.h"
+#include "tests/apps/fixtures.h"
+#include "tests/harness/discs.h"
+
+using namespace gf;
+using namespace gf::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Outcome {
+  int code;
+  std::string text;  // stdout and stderr
+};
+
+const std::string kProgram = std::string(GF_BINARY_DIR) + "/apps/graphflow";
+
+Outcome run(const std::string& arguments) {
+  std::FILE* pipe = popen((kProgram + " " + arguments + " 2>&1").c_str(), "r");
+  REQUIRE(pipe);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) text.append(buffer.data(), n);
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+}
+
+const std::string& disc_config(const std::string& folder) {
+  static std::string path;
+  write_discs(folder + "/data", 18, 40);
+  path = folder + "/discs.toml";
+  write_text(path, "[data]\nlayout = \"images_masks\"\nroot = \"" + folder + "/data\"\nclass_names = [\"background\", \"disc\"]\n" +
+                       "[model]\narch = \"mobile_unet\"\nwidth = 0.25\n" +
+                       "[train]\nmax_iterations = 12\nbatch_size = 4\neval_every = 6\nsave_every = 4\n" +
+                       "[optim]\nlr = 3e-3\n[loss]\nce = 0.5\ndice = 0.5\n[paraphrase]\nmax_iterations = 4\n");
+  return path;
+}
+
+// Starts the program and returns at once.
+pid_t start(const std::string& arguments) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string command = "exec " + kProgram + " " + arguments + " >/dev/null 2>&1";
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  return child;
+}
+
+bool wait_for(const std::string& file) {
+  for (int i = 0; i < 1200; ++i) {
+    if (fs::exists(file)) return true;
+    usleep(50'000);
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), teacher = t.path() + "/teacher", alone = t.path() + "/alone", flow = t.path() + "/flow";
+  Outcome o = run("train -c " + config + " --set model.arch=fanet --set model.width=0.05 --set model.dropout=0 -o " + teacher);
+  INFO(o.text);
+  REQUIRE(o.code == 0);
+  for (const char* file : {"config.toml", "env.json", "log.txt", "metrics.csv", "report.html", "test/summary.json", "test/per_case.csv",
+                           "test/per_class.csv", "checkpoints/best.gfm", "checkpoints/final.gfm", "checkpoints/latest.gfm"})
+    CHECK_MESSAGE(fs::exists(teacher + "/" + file), file);
+  REQUIRE(run("train -q -c " + config + " -o " + alone).code == 0);
+
+  o = run("distill -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm -o " + flow);
+  CHECK(o.code != 0);  // no paraphrasers yet
+  CHECK(o.text.find("paraphraser") != std::string::npos);
+  o = run("paraphrase -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm -o " + flow);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  o = run("distill -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm --compare " + alone + " -o " + flow);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const std::string report = read_text(flow + "/report.html");
+  for (const char* text : {"mobile_unet alone", "mobile_unet + Graph Flow", "teacher fanet", "data:image/png;base64,", "vertex"})
+    CHECK_MESSAGE(report.find(text) != std::string::npos, text);
+  CHECK(read_text(flow + "/metrics.csv").find("share_edge") != std::string::npos);
+
+  const std::string model = flow + "/checkpoints/best.gfm";
+  o = run("evaluate -m " + model + " --split val -o " + t.path() + "/scores");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  CHECK(fs::exists(t.path() + "/scores/summary.json"));
+
+  o = run("predict -m " + model + " -i " + t.path() + "/data/images -o " + t.path() + "/masks --preview");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const Mask mask = read_png_mask(t.path() + "/masks/disc_0.png");
+  CHECK(mask.h == 40);  // the input's size, not the network's
+  CHECK(mask.w == 40);
+  CHECK(fs::exists(t.path() + "/masks/disc_0_preview.png"));
+
+  // One broken file: the others are written, exit code 4.
+  write_text(t.path() + "/data/images/broken.png", "not a picture");
+  o = run("predict -m " + model + " -i " + t.path() + "/data/images -o " + t.path() + "/masks2");
+  CHECK(o.code == 4);
+  CHECK(o.text.find("broken.png") != std::string::npos);
+  CHECK(fs::exists(t.path() + "/masks2/disc_17.png"));
+
+  CHECK(run("info").code == 0);
+  o = run("info fanet");
+  CHECK(o.text.find("38,292,162") != std::string::npos);
+  CHECK(o.text.find("38,292,295") != std::string::npos);
+  CHECK(run("info " + model).text.find("mobile_unet") != std::string::npos);
+}
+
+TEST_CASE("mistakes get one clear line and their exit code") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), out = " -o " + t.path() + "/run";
+  const auto refuse = [&](const std::string& arguments, int code, const std::string& text) {
+    const Outcome o = run(arguments);
+    INFO(arguments << "\n" << o.text);
+    CHECK(o.code == code);
+    CHECK(o.text.find(text) != std::string::npos);
+  };
+  refuse("", 2, "subcommand");
+  refuse("trian", 2, "");
+  refuse("train -c " + t.path() + "/none.toml", 2, "none.toml");
+  refuse("train -c " + config + " --set optim.lrr=1" + out, 2, "did you mean");
+  refuse("train -c " + config + " --set train.batch_size=0" + out, 2, "batch_size");
+  refuse("train -c " + config + " --device cuda" + out, 2, "--device cuda");
+  refuse("train -c " + config + " --device simt" + out, 2, "--device simt");
+  refuse("train -c " + config + " --set data.root=/nonexistent" + out, 3, "/nonexistent");
+  refuse("train -c " + config + " --init " + t.path() + "/none.safetensors" + out, 1, "none.safetensors");
+  refuse("train --resume -o " + t.path() + "/none -c " + config, 2, "");
+  refuse("evaluate -m " + config, 3, "discs.toml");
+  refuse("predict -m " + config + " -i " + config + " -o " + t.path(), 3, "");
+  refuse("info nonsense", 2, "fanet");
+
+  // A label nobody mapped: which file, which value, what to add.
+  Mask wrong(40, 40);
+  wrong.at(3, 4) = 7;
+  write_png_mask(t.path() + "/data/masks/disc_0.png", wrong);
+  refuse("train -q -c " + config + out, 3, "disc_0.png");
+  // The run folder of a refused run is not mistaken for a trained one.
+  refuse("distill -c " + config + " --teacher " + t.path() + "/run/checkpoints/best.gfm" + out, 3, "best.gfm");
+}
+
+TEST_CASE("an existing run is not overwritten by accident, and a checkpoint of another architecture is refused") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), out = " -o " + t.path() + "/run";
+  REQUIRE(run("train -q -c " + config + out).code == 0);
+  Outcome o = run("train -q -c " + config + out);
+  CHECK(o.code == 2);
+  CHECK(o.text.find("--overwrite") != std::string::npos);
+  CHECK(run("train -q --overwrite -c " + config + out).code == 0);
+  o = run("train -q -c " + config + " --set model.width=0.5 --init " + t.path() + "/run/checkpoints/final.gfm -o " + t.path() + "/other");
+  CHECK(o.code == 3);
+  o = run("train -q -c " + config + " --init " + t.path() + "/run/checkpoints/final.gfm -o " + t.path() + "/other2");
+  CHECK_MESSAGE(o.code == 0, o.text);
+}
+
+TEST_CASE("Ctrl-C saves and says how to go on; kill -9 leaves the last checkpoint; both resume to the end") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), folder = t.path() + "/run", latest = folder + "/checkpoints/latest.gfm";
+  const std::string flags = "train -q -c " + config + " --set train.max_iterations=4000 --set train.eval_every=0 --set train.save_every=3 -o " + folder;
+  pid_t child = start(flags);
+  REQUIRE(wait_for(latest));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  const std::int64_t first = read_checkpoint_state(latest).step;
+  CHECK(first % 3 == 0);
+
+  child = start(flags + " --resume");
+  for (int i = 0; i < 1200 && read_checkpoint_state(latest).step <= first; ++i) usleep(50'000);
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+  const std::int64_t second = read_checkpoint_state(latest).step;
+  CHECK(second > first);
+
+  const Outcome o = run("train -q --resume -c " + config + " --set train.max_iterations=" + std::to_string(second + 2) + " -o " + folder);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  CHECK(fs::exists(folder + "/checkpoints/final.gfm"));
+}

@@ -1,0 +1,41 @@
+cmake_minimum_required(VERSION 3.25)
+# cmake -DBUILD=... -DSOURCE=... -DGENERATOR=... -DCOMPILER=... -P installed_tree.cmake
+# Installs BUILD into a folder below it, builds SOURCE/examples from a copy (so that nothing of the source tree can be
+# reached by accident) against the installed tree, and runs the example.
+set(work ${BUILD}/installed_tree)
+file(REMOVE_RECURSE ${work})
+file(MAKE_DIRECTORY ${work})
+
+function(run what)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${work} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${what} failed (${result}):\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run("install" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/prefix)
+file(GLOB_RECURSE exported ${work}/prefix/*.cmake)
+if(NOT exported)
+  message(FATAL_ERROR "no CMake package was installed")
+endif()
+foreach(file ${exported})
+  file(READ ${file} text)
+  string(FIND "${text}" "${SOURCE}/" at)
+  if(NOT at EQUAL -1)
+    message(FATAL_ERROR "${file} points into the source tree: an installed graphflow would break without it")
+  endif()
+endforeach()
+
+file(COPY ${SOURCE}/examples/ DESTINATION ${work}/examples)
+run("configure" ${CMAKE_COMMAND} -S ${work}/examples -B ${work}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DCMAKE_PREFIX_PATH=${work}/prefix)
+run("build" ${CMAKE_COMMAND} --build ${work}/build)
+run("the example" ${work}/build/train_small_net 300 ${work}/weights.safetensors)
+message(STATUS "${output}")
+if(NOT output MATCHES "pixel accuracy ([01]\\.[0-9]+)")
+  message(FATAL_ERROR "the example printed no accuracy")
+endif()
+if(CMAKE_MATCH_1 LESS 0.95)
+  message(FATAL_ERROR "the example reached a pixel accuracy of ${CMAKE_MATCH_1}, expected at least 0.95")
+endif()

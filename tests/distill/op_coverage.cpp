@@ -1,0 +1,53 @@
+// As tests/models/op_coverage.cpp, for what the methods add: whatever op a step of theirs puts on the tape has a case
+// whose derivatives are checked.
+#include <doctest/doctest.h>
+
+#include "distill/distillation.h"
+#include "distill/paraphrase.h"
+#include "engine/autograd.h"
+#include "tests/harness/op_case.h"
+
+namespace gf::test {
+namespace {
+
+Batch random_batch(std::int64_t size) {
+  Generator g(2);
+  Array image({2, size, size, 1}), ids({2, size, size, 1});
+  normal()(image, g);
+  class_ids(3)(ids, g);
+  Batch batch;
+  batch.image = to_tensor(image, Layout::dense);
+  batch.label = to_tensor(ids, Layout::dense, DType::i32);
+  return batch;
+}
+
+}  // namespace
+
+TEST_CASE("every op in a step of every method has a gradient case") {
+  const auto teacher = make_network("fanet", {.in_channels = 1, .classes = 3, .width = 0.1});
+  const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = 3, .width = 0.2});
+  teacher->initialise(1);
+  student->initialise(2);
+  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+  paraphrasers.initialise(3);
+  const Batch batch = random_batch(student->stride());
+  Random random(4);
+
+  const TapeObserver observer;
+  {
+    ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {});
+    backward(task.objective(batch, 0, random).total());
+  }
+  DistillationOptions options;
+  options.supervised = {.ce = 0.5, .dice = 0.5};
+  options.teacher_taps = teacher->default_taps();
+  options.student_taps = student->default_taps();
+  DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
+  backward(task.objective(batch, 0, random).total());
+
+  CHECK(observer.ops().count("variation_graph_edge"));
+  CHECK(observer.ops().count("mse_loss"));
+  CHECK(ops_without_gradient_case(observer.ops()) == std::vector<std::string>{});
+}
+
+}  // namespace gf::test

@@ -1,0 +1,246 @@
+// The training loop on real files: it learns, its terms are reported, and a run that stops goes on to the same bits.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+#include "distill/distillation.h"
+#include "distill/inference.h"
+#include "distill/model_file.h"
+#include "distill/paraphrase.h"
+#include "distill/taps.h"
+#include "distill/trainer.h"
+#include "engine/autograd.h"
+#include "engine/ops/arithmetic.h"
+#include "kernels/error.h"
+#include "tests/harness/discs.h"
+
+using namespace gf;
+using namespace gf::test;
+
+namespace {
+
+const Dataset& discs() {
+  static const TemporaryFolder folder;
+  static const Dataset dataset = [] {
+    write_discs(folder.path(), 24, 40);
+    return open_discs(folder.path());
+  }();
+  return dataset;
+}
+
+LoaderOptions loader_options() {
+  LoaderOptions o;
+  o.batch_size = 4;
+  o.threads = 2;
+  o.seed = 5;
+  o.augmentation.rotation_degrees = 20;
+  o.augmentation.hflip = true;
+  return o;
+}
+
+TrainerOptions options(const std::string& folder, std::int64_t steps) {
+  TrainerOptions o;
+  o.max_iterations = steps;
+  o.optimizer.lr = 3e-3;
+  o.checkpoints = folder;
+  o.eval_every = 5;
+  o.save_every = 0;
+  return o;
+}
+
+struct Recorder : TrainingObserver {
+  std::vector<StepReport> steps;
+  std::vector<double> scores;
+  std::atomic<bool>* stop = nullptr;
+  std::int64_t stop_at = -1;
+  void stepped(const StepReport& r) override {
+    steps.push_back(r);
+    if (stop && r.step == stop_at) *stop = true;
+  }
+  void validated(std::int64_t, const Validation& v, bool) override { scores.push_back(v.score); }
+};
+
+std::vector<float> weights_of(const Module& m) {
+  std::vector<float> all;
+  for (const auto& list : {m.parameters(), m.buffers()})
+    for (const NamedTensor& t : list) {
+      const std::vector<float> v = t.tensor.to_vector();
+      all.insert(all.end(), v.begin(), v.end());
+    }
+  return all;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+struct Supervised {
+  std::unique_ptr<Network> network;
+  std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
+  std::unique_ptr<SupervisedTask> task;
+
+  explicit Supervised(const std::string& arch, double width, float dropout = 0) {
+    const NetworkOptions o{1, 2, width, dropout};
+    network = make_network(arch, o);
+    network->initialise(3);
+    const NetworkDescription d{arch, o, discs().class_names, discs().preprocessing};
+    task = std::make_unique<SupervisedTask>(*network, SupervisedOptions{.ce = 0.5, .dice = 0.5},
+                                            [this] { return segmentation_validation(*network, validation, discs()); }, d.to_entries());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a network learns discs, and the checkpoint alone gives the same masks") {
+  const TemporaryFolder folder;
+  Supervised run("mobile_unet", 0.25);
+  Loader loader(discs(), Split::train, loader_options());
+  Recorder recorder;
+  const TrainingResult result = run_training(*run.task, loader, options(folder.path(), 60), recorder);
+  CHECK(result.steps == 60);
+  CHECK(recorder.steps.front().loss > 2 * recorder.steps.back().loss);
+  REQUIRE(result.best_score);
+  CHECK(*result.best_score > 0.8);
+
+  const NetworkFile file = load_network(folder.path() + "/final.gfm");
+  run.network->eval();
+  const ConfusionMatrix a = evaluate_pooled(*run.network, run.validation, discs());
+  const ConfusionMatrix b = evaluate_pooled(*file.network, run.validation, discs());
+  for (const int t : {0, 1})
+    for (const int p : {0, 1}) CHECK(a.count(t, p) == b.count(t, p));
+  CHECK(file.description.preprocessing == discs().preprocessing);
+  CHECK(file.description.class_names == discs().class_names);
+}
+
+TEST_CASE("a run interrupted and resumed ends with the bits of the unbroken run") {
+  const TemporaryFolder whole, parts;
+  const auto train = [&](const std::string& folder, Recorder& recorder, const std::string& resume, const std::atomic<bool>* stop) {
+    Supervised run("fanet", 0.05, 0.5f);  // dropout: the random position must travel too
+    Loader loader(discs(), Split::train, loader_options());
+    const TrainingResult r = run_training(*run.task, loader, options(folder, 11), recorder, resume, stop);
+    return std::pair(r, weights_of(*run.network));
+  };
+  Recorder unbroken, first, second;
+  const auto [whole_result, expected] = train(whole.path(), unbroken, {}, nullptr);
+  std::atomic<bool> stop{false};
+  first.stop = &stop;
+  first.stop_at = 6;  // inside an epoch of four steps, between two validations
+  const auto [broken, unused] = train(parts.path(), first, {}, &stop);
+  CHECK(broken.interrupted);
+  CHECK(broken.steps == 6);
+  const auto [resumed, found] = train(parts.path(), second, parts.path() + "/latest.gfm", nullptr);
+  CHECK(resumed.steps == 11);
+  CHECK(same_bits(expected, found));
+  REQUIRE(second.steps.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(second.steps[i].loss == unbroken.steps[6 + i].loss);
+  CHECK(resumed.best_score == whole_result.best_score);
+  CHECK(resumed.best_step == whole_result.best_step);
+}
+
+TEST_CASE("gradient accumulation gives the gradient of the mean of its micro-batches") {
+  const TemporaryFolder folder;
+  Supervised run("fanet", 0.05);
+  Loader loader(discs(), Split::train, loader_options());
+  TrainerOptions o = options(folder.path(), 2);
+  o.accumulate = 2;
+  Recorder recorder;
+  run_training(*run.task, loader, o, recorder);
+  // The mean of the two micro-batches' losses, each computed by hand on a fresh network.
+  Supervised again("fanet", 0.05);
+  Loader same(discs(), Split::train, loader_options());
+  again.network->train();
+  Random random(1);
+  double mean = 0;
+  for (int i = 0; i < 2; ++i) mean += again.task->objective(same.next(), 0, random).total().item() / 2;
+  CHECK(recorder.steps[0].loss == doctest::Approx(mean).epsilon(1e-6));
+}
+
+TEST_CASE("paraphrasers and distillation: every term is reported, its share is its gradient's") {
+  const TemporaryFolder folder;
+  const NetworkOptions teacher_options{1, 2, 0.1, 0}, student_options{1, 2, 0.25, 0};
+  const auto teacher = make_network("fanet", teacher_options), student = make_network("mobile_unet", student_options);
+  teacher->initialise(1);
+  student->initialise(2);
+  const TapPair taps = teacher->default_taps();
+  const auto channels = tap_channels(*teacher, taps, 1);
+  ParaphraserPair paraphrasers(channels.first, channels.second, student->tap_channels());
+  paraphrasers.initialise(4);
+
+  const std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
+  const auto images = [&] {
+    std::vector<Tensor> list;
+    for (const PreparedCase& c : validation) list.push_back(image_batch(c, 0, 1, discs().preprocessing));
+    return list;
+  };
+  const std::vector<float> teacher_before = weights_of(*teacher);
+  ParaphraseTask unsupervised(paraphrasers, *teacher, taps, images,
+                              ParaphraserDescription{channels.first, channels.second, student->tap_channels(), taps}.to_entries());
+  Loader loader(discs(), Split::train, loader_options());
+  Recorder recorder;
+  TrainerOptions o = options(folder.path(), 30);
+  o.optimizer.lr = 1e-2;
+  run_training(unsupervised, loader, o, recorder);
+  CHECK(recorder.scores.back() > recorder.scores.front());  // reconstruction improves
+  CHECK(load_paraphrasers(folder.path() + "/final.gfm").description.factors == student->tap_channels());
+
+  DistillationOptions d;
+  d.supervised = {.ce = 1, .dice = 0.5};
+  d.teacher_taps = taps;
+  d.student_taps = student->default_taps();
+  DistillationTask task(*student, *teacher, &paraphrasers, d, [] { return Validation{}; }, {});
+  student->train();
+  Random random(1);
+  const Objective objective = task.objective(loader.next(), 0, random);
+  const std::vector<TermReport> terms = objective.report_with_shares(student->parameters());
+  REQUIRE(terms.size() == 5);
+  double sum = 0, values = 0;
+  for (const TermReport& t : terms) {
+    INFO(t.name);
+    CHECK(t.share > 0);
+    sum += t.share;
+    values += t.value;
+  }
+  CHECK(sum == doctest::Approx(1));
+  CHECK(objective.total().item() == doctest::Approx(values).epsilon(1e-5));
+
+  // The share of one term by hand.
+  backward(objective.total(), true);
+  FlatParameters flat(*student);
+  Objective alone;
+  alone.add("x", 1, objective.total());
+  CHECK(alone.report_with_shares(student->parameters())[0].share == doctest::Approx(1));
+
+  CHECK(same_bits(teacher_before, weights_of(*teacher)));  // frozen, running statistics included
+}
+
+TEST_CASE("distillation warms up and refuses to run without paraphrasers") {
+  const auto teacher = make_network("fanet", {1, 2, 0.05, 0}), student = make_network("mobile_unet", {1, 2, 0.1, 0});
+  teacher->initialise(1);
+  student->initialise(2);
+  DistillationOptions d;
+  d.vertex_weight = d.edge_weight = 0;
+  d.kd_weight = 3;
+  d.warmup_steps = 4;
+  DistillationTask task(*student, *teacher, nullptr, d, [] { return Validation{}; }, {});
+  Loader loader(discs(), Split::train, loader_options());
+  const Batch batch = loader.next();
+  Random random(1);
+  CHECK(task.objective(batch, 0, random).report()[1].weight == doctest::Approx(0.75));
+  CHECK(task.objective(batch, 3, random).report()[1].weight == doctest::Approx(3));
+  CHECK(task.objective(batch, 100, random).report()[1].weight == doctest::Approx(3));
+  d.vertex_weight = 1;
+  CHECK_THROWS_WITH_AS(DistillationTask(*student, *teacher, nullptr, d, [] { return Validation{}; }, {}),
+                       doctest::Contains("graphflow paraphrase"), Error);
+}
+
+TEST_CASE("a loss that is not finite stops the run and names the term") {
+  const TemporaryFolder folder;
+  Supervised run("mobile_unet", 0.1);
+  for (const NamedTensor& p : run.network->parameters())
+    if (p.name == "head2.bias") p.tensor.mutable_data()[0] = NAN;
+  Loader loader(discs(), Split::train, loader_options());
+  Recorder recorder;
+  CHECK_THROWS_WITH_AS(run_training(*run.task, loader, options(folder.path(), 3), recorder), doctest::Contains("term ce at step 1"), Error);
+}
