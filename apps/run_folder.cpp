@@ -55,6 +55,12 @@ std::string first_foreign_entry(const std::string& folder) {
   return {};
 }
 
+// A run refused or killed before its first checkpoint left nothing worth keeping.
+bool has_checkpoint(const std::string& folder) {
+  std::error_code error;
+  return fs::directory_iterator(folder, error) != fs::directory_iterator();
+}
+
 }  // namespace
 
 Environment read_environment() {
@@ -81,7 +87,7 @@ RunFolder::RunFolder(std::string path, ExistingRun existing) : path_(std::move(p
   if (exists && !fs::is_directory(path_, error))
     usage("cannot use run folder", path_, "a file", "set output.dir to another name");
   const bool holds_run = fs::exists(config_file(), error);
-  if (existing == ExistingRun::refuse && holds_run) {
+  if (existing == ExistingRun::refuse && holds_run && has_checkpoint(checkpoints())) {
     usage("run folder is in use", path_, "a run",
           "continue it with --resume, replace it with --overwrite or set output.dir");
   }

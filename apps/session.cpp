@@ -13,7 +13,7 @@ namespace gf {
 
 Config resolve_config(const RunFlags& flags) {
   std::vector<std::string> sets = flags.sets;
-  if (!flags.output.empty()) sets.push_back("output.dir=\"" + flags.output + "\"");
+  if (!flags.output.empty()) sets.push_back("output.dir=" + flags.output);
   if (flags.threads >= 0) sets.push_back("train.threads=" + std::to_string(flags.threads));
   std::string file = flags.config;
   if (file.empty() && flags.resume && !flags.output.empty()) file = flags.output + "/config.toml";

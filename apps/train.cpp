@@ -15,10 +15,10 @@
 namespace gf {
 namespace {
 
-void load_initial_weights(Network& network, const ModelConfig& model, RunObserver& observer) {
-  if (model.init.empty()) return;
-  const LoadReport report = load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name);
-  observer.note(report.text());
+// What was loaded, for the log; "" where nothing is asked for.
+std::string load_initial_weights(Network& network, const ModelConfig& model) {
+  if (model.init.empty()) return {};
+  return model.init + ": " + load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name).text();
 }
 
 }  // namespace
@@ -33,6 +33,7 @@ int train_command(const TrainFlags& flags) {
   const Dataset dataset = open_configured_dataset(config, stride);
   const auto network = make_network(config.model.arch, network_options(config));
   network->initialise(static_cast<std::uint64_t>(config.train.seed));
+  const std::string initial = load_initial_weights(*network, config.model);
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
@@ -46,7 +47,7 @@ int train_command(const TrainFlags& flags) {
   const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
   RunObserver observer(fmt::format("train {}", config.model.arch), folder, steps, config.train.log_every, {"ce", "dice"},
                        segmentation_value_names(dataset), flags.quiet);
-  load_initial_weights(*network, config.model, observer);
+  if (!initial.empty()) observer.note(initial);
   const TrainingResult result =
       run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,
                    resume_file(folder, flags), &stop);

@@ -9,7 +9,7 @@ namespace {
 void refuse_bad_labels(std::int64_t bad, const Tensor& logits, const Tensor& label) {
   if (bad == 0) return;
   bad_data("labels out of range", "label tensor " + label.shape().str(), "0.." + std::to_string(logits.shape().c - 1),
-           std::to_string(bad) + " pixels outside", "set data.label_map, data.ignore_index or model.classes");
+           std::to_string(bad) + " pixels outside", "set data.label_map, data.ignore_index or model.num_classes");
 }
 
 // A loss whose backward is one kernel: dz = upstream * dL/dz.

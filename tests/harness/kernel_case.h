@@ -124,7 +124,8 @@ inline double relative_error(const std::vector<double>& a, const std::vector<dou
 }
 
 inline bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+  if (a.size() != b.size()) return false;
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
 inline void append(std::vector<double>& all, const std::vector<double>& more) {
