@@ -1,6 +1,6 @@
 #pragma once
-// The subcommands of `graphflow`: what the command line says, and one function each (apps/<name>.cpp). They throw gf::Error;
-// main turns that into one line on stderr and the exit code.
+// The subcommands of `graphflow`: what the command line says, and one function each (apps/<name>.cpp). They throw
+// gf::Error; main turns that into one line on stderr and the exit code.
 #include <string>
 #include <vector>
 

@@ -1,5 +1,5 @@
-// graphflow demo: the whole method on the brain volume of the Debian package mricron-data. The steps are those of a user:
-// train a teacher, train the student alone, train two paraphrasers, distil, compare. Fixed numbers of steps.
+// graphflow demo: the whole method on the brain volume of the Debian package mricron-data. The steps are those of a
+// user: train a teacher, train the student alone, train two paraphrasers, distil, compare. Fixed numbers of steps.
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -34,9 +34,13 @@ int demo_command(const DemoFlags& flags) {
   const std::string teacher = root + "/teacher", student = root + "/student", distilled = root + "/graph_flow";
   const std::string paraphrasers = distilled + "/paraphraser";
 
-  const auto run = [&](int number, const char* what, const std::string& folder, auto&& command, auto stage_flags) -> int {
+  const auto run = [&](int number, const char* what, const std::string& folder, auto&& command,
+                       auto stage_flags) -> int {
     const Stage stage = stage_of(folder);
-    fmt::print("\n[{}/4] {}{}\n", number, what, stage == Stage::done ? ": done before" : stage == Stage::resume ? ": going on" : "");
+    fmt::print("\n[{}/4] {}{}\n", number, what,
+               stage == Stage::done     ? ": done before"
+               : stage == Stage::resume ? ": going on"
+                                        : "");
     std::fflush(stdout);
     if (stage == Stage::done) return 0;
     stage_flags.device = flags.device;
@@ -63,7 +67,8 @@ int demo_command(const DemoFlags& flags) {
   d.sets = {steps("train.max_iterations", n.student), steps("paraphrase.max_iterations", n.paraphrasers)};
   d.output = distilled;
   d.teacher = teacher + "/checkpoints/best.gfm";
-  if (const int code = run(3, "two paraphrasers of the teacher's features", paraphrasers, paraphrase_command, d)) return code;
+  if (const int code = run(3, "two paraphrasers of the teacher's features", paraphrasers, paraphrase_command, d))
+    return code;
 
   d.compare = student;
   if (const int code = run(4, "the student with Graph Flow", distilled, distill_command, d)) return code;

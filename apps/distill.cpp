@@ -17,7 +17,8 @@
 namespace gf {
 namespace {
 
-DistillationOptions distillation_options(const Config& config, const Dataset& dataset, const Network& teacher, const Network& student) {
+DistillationOptions distillation_options(const Config& config, const Dataset& dataset, const Network& teacher,
+                                         const Network& student) {
   DistillationOptions o;
   const DistillConfig& d = config.distill;
   o.supervised = supervised_options(config, dataset);
@@ -26,7 +27,8 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.kd_weight = d.kd.weight;
   o.kd_tau = static_cast<float>(d.kd.tau);
   o.kd_element_mean = d.kd.element_mean;
-  o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak, d.graph.absolute};
+  o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak,
+                      d.graph.absolute};
   o.graph.graph.edges = d.graph.edges == "gram"        ? EdgeMode::gram
                         : d.graph.edges == "variation" ? EdgeMode::variation
                                                        : EdgeMode::distance;
@@ -37,13 +39,15 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   return o;
 }
 
-void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file, std::int64_t in_channels) {
+void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
+                   std::int64_t in_channels) {
   const auto [shallow, deep] = tap_channels(student, o.student_taps, in_channels);
   if (shallow == file.description.factors && deep == file.description.factors) return;
-  throw Error(ErrorKind::usage,
-              {"the paraphrasers do not fit the student", "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
-               fmt::format("{} and {} factors", shallow, deep), std::to_string(file.description.factors),
-               "run graphflow paraphrase with this student's configuration"});
+  throw Error(
+      ErrorKind::usage,
+      {"the paraphrasers do not fit the student", "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
+       fmt::format("{} and {} factors", shallow, deep), std::to_string(file.description.factors),
+       "run graphflow paraphrase with this student's configuration"});
 }
 
 void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std::string& file) {
@@ -81,11 +85,13 @@ int distill_command(const DistillFlags& flags) {
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config);
-  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names, dataset.preprocessing};
+  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
+                                 dataset.preprocessing};
   FileEntries entries = description.to_entries();
   entries["config"] = config_to_toml(config);
-  DistillationTask task(*student, *teacher.network, paraphrasers.paraphrasers.get(), options,
-                        [&] { return segmentation_validation(*student, validation, dataset); }, entries);
+  DistillationTask task(
+      *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
+      [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
   const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
   RunObserver observer(fmt::format("distill {}", config.model.arch), folder, steps, config.train.log_every,
@@ -95,10 +101,13 @@ int distill_command(const DistillFlags& flags) {
                    resume_file(folder, flags), &stop);
   observer.finish();
   if (result.interrupted) return say_interrupted(result, folder, "distill");
-  std::vector<ReportEntry> entries_of_report{{"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
+  std::vector<ReportEntry> entries_of_report{
+      {"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
   if (!flags.compare.empty())
-    entries_of_report.push_back({config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
-  entries_of_report.push_back({config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
+    entries_of_report.push_back(
+        {config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
+  entries_of_report.push_back(
+      {config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
   report_run(folder, dataset, entries_of_report, config);
   return 0;
 }

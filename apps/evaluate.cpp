@@ -20,7 +20,8 @@ int evaluate_command(const EvaluateFlags& flags) {
   } else {
     const auto it = file.entries.find("config");
     if (it == file.entries.end())
-      throw Error(ErrorKind::usage, {"which data?", flags.model, "a configuration inside the checkpoint", "none", "give --config FILE"});
+      throw Error(ErrorKind::usage,
+                  {"which data?", flags.model, "a configuration inside the checkpoint", "none", "give --config FILE"});
     config = parse_config(it->second, flags.model, flags.sets);
   }
   Dataset dataset = open_configured_dataset(config, file.network->stride());
@@ -31,19 +32,24 @@ int evaluate_command(const EvaluateFlags& flags) {
   dataset.preprocessing = file.description.preprocessing;
   const Split split = parse_split(flags.split, "--split");
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
-  if (cases.empty()) bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none", "choose another --split");
+  if (cases.empty())
+    bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
+             "choose another --split");
   const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
   const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, millimetres);
   const SegmentationScores& s = evaluation.scores;
 
-  fmt::print("{:<16} {:>7} {:>7} {:>7} {:>9}   n  missed  false alarm\n", "class", "Dice", "pooled", "IoU", millimetres ? "HD95 mm" : "HD95 px");
+  fmt::print("{:<16} {:>7} {:>7} {:>7} {:>9}   n  missed  false alarm\n", "class", "Dice", "pooled", "IoU",
+             millimetres ? "HD95 mm" : "HD95 px");
   for (int k = 1; k < dataset.classes(); ++k) {
     const ClassSummary c = s.summary(k);
-    fmt::print("{:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>9.2f} {:>3} {:>7} {:>12}\n", dataset.class_names[static_cast<std::size_t>(k)], c.dice_mean,
-               c.dice_pooled, c.iou_mean, c.hd95_mean, c.n, c.missed, c.false_alarm);
+    fmt::print("{:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>9.2f} {:>3} {:>7} {:>12}\n",
+               dataset.class_names[static_cast<std::size_t>(k)], c.dice_mean, c.dice_pooled, c.iou_mean, c.hd95_mean,
+               c.n, c.missed, c.false_alarm);
   }
   fmt::print("{:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>9.2f}\naccuracy {:.4f}, {} cases, split {}\n", "mean", s.mean_dice(),
-             s.pooled().foreground_dice(), s.mean_iou(), s.mean_hd95(), s.pooled().accuracy(), cases.size(), flags.split);
+             s.pooled().foreground_dice(), s.mean_iou(), s.mean_hd95(), s.pooled().accuracy(), cases.size(),
+             flags.split);
   if (!flags.output.empty()) {
     std::filesystem::create_directories(flags.output);
     write_scores(flags.output, s, millimetres);

@@ -12,7 +12,8 @@ namespace gf {
 
 std::vector<std::string> segmentation_value_names(const Dataset& dataset) {
   std::vector<std::string> names{"val_dice", "val_iou", "val_accuracy", "val_dice_grid"};
-  for (std::size_t i = 1; i < dataset.class_names.size(); ++i) names.push_back(validation_dice_name(dataset.class_names[i]));
+  for (std::size_t i = 1; i < dataset.class_names.size(); ++i)
+    names.push_back(validation_dice_name(dataset.class_names[i]));
   return names;
 }
 
@@ -80,7 +81,8 @@ ModelResult model_result(const std::string& name, ModelRole role, const Network&
   const SegmentationScores& s = evaluation.scores;
   const ConfusionMatrix& pooled = s.pooled();
   r.accuracy = pooled.accuracy();
-  for (int k = 0; k < pooled.classes(); ++k) r.per_class.push_back({pooled.dice(k), pooled.iou(k), s.summary(k).hd95_mean});
+  for (int k = 0; k < pooled.classes(); ++k)
+    r.per_class.push_back({pooled.dice(k), pooled.iou(k), s.summary(k).hd95_mean});
   r.mean = {pooled.foreground_dice(), pooled.foreground_iou(), s.mean_hd95()};
   return r;
 }
@@ -90,8 +92,8 @@ std::string best_or_final(const std::string& run_folder) {
     const std::string file = run_folder + "/checkpoints/" + name;
     if (std::filesystem::exists(file)) return file;
   }
-  throw Error(ErrorKind::usage, {"no trained model in the run folder", run_folder, "checkpoints/best.gfm or final.gfm", "neither",
-                                 "finish the run first: graphflow train --resume -o " + run_folder});
+  throw Error(ErrorKind::usage, {"no trained model in the run folder", run_folder, "checkpoints/best.gfm or final.gfm",
+                                 "neither", "finish the run first: graphflow train --resume -o " + run_folder});
 }
 
 }  // namespace gf

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <exception>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/build_info.h"
 #include "apps/commands.h"
@@ -15,7 +15,8 @@ namespace {
 using namespace gf;
 
 void add_run_flags(CLI::App& app, RunFlags& f) {
-  app.add_option("-c,--config", f.config, "Configuration file (TOML); --keys lists every key")->check(CLI::ExistingFile);
+  app.add_option("-c,--config", f.config, "Configuration file (TOML); --keys lists every key")
+      ->check(CLI::ExistingFile);
   app.add_option("--set", f.sets, "a.b=c lays one value over the configuration (repeatable)")->allow_extra_args(false);
   app.add_option("-o,--output", f.output, "Run folder, instead of output.dir");
   app.add_flag("--resume", f.resume, "Go on from checkpoints/latest.gfm of the run folder");
@@ -23,10 +24,13 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_flag("-q,--quiet", f.quiet, "No progress bar");
   app.add_option("--device", f.device, "auto or cpu")->capture_default_str();
   app.add_option("--threads", f.threads, "CPU threads, 0: one a core");
-  app.add_flag_callback("--keys", [] {
-    std::fputs(print_schema().c_str(), stdout);
-    throw CLI::Success();
-  }, "Print every configuration key with default and meaning, and stop");
+  app.add_flag_callback(
+      "--keys",
+      [] {
+        std::fputs(print_schema().c_str(), stdout);
+        throw CLI::Success();
+      },
+      "Print every configuration key with default and meaning, and stop");
 }
 
 void add_distill_flags(CLI::App& app, DistillFlags& f) {
@@ -42,45 +46,56 @@ int main(int argc, char** argv) {
   CLI::App app{"graphflow: trains segmentation networks and distils a large one into a small one by Graph Flow"};
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
-  app.footer("`graphflow SUBCOMMAND --help` shows options and examples.\n"
-             "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases failed, 5 out of memory, 130 interrupted.");
+  app.footer(
+      "`graphflow SUBCOMMAND --help` shows options and examples.\n"
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases failed, 5 out of memory, 130 interrupted.");
   int code = 0;
 
   TrainFlags train;
   CLI::App* sub = app.add_subcommand("train", "Train a network on labels (a teacher, or a student alone)");
   add_run_flags(*sub, train);
   sub->add_option("--init", train.init, "Start from the weights in this .safetensors file, instead of model.init");
-  add_examples(*sub, "  graphflow train -c apps/configs/brain_teacher.toml\n"
-                     "  graphflow train -c apps/configs/nuclei_student.toml --set optim.lr=1e-3 -o runs/try1\n"
-                     "  graphflow train --resume -o runs/try1");
+  add_examples(*sub,
+               "  graphflow train -c apps/configs/brain_teacher.toml\n"
+               "  graphflow train -c apps/configs/nuclei_student.toml --set optim.lr=1e-3 -o runs/try1\n"
+               "  graphflow train --resume -o runs/try1");
   sub->callback([&] { code = train_command(train); });
 
   DistillFlags paraphrase;
-  sub = app.add_subcommand("paraphrase", "Train the two paraphrasers of a teacher (needed once per teacher and student width)");
+  sub = app.add_subcommand("paraphrase",
+                           "Train the two paraphrasers of a teacher (needed once per teacher and student width)");
   add_distill_flags(*sub, paraphrase);
-  add_examples(*sub, "  graphflow paraphrase -c apps/configs/brain_graph_flow.toml --teacher runs/brain/teacher/checkpoints/best.gfm");
+  add_examples(
+      *sub,
+      "  graphflow paraphrase -c apps/configs/brain_graph_flow.toml --teacher runs/brain/teacher/checkpoints/best.gfm");
   sub->callback([&] { code = paraphrase_command(paraphrase); });
 
   DistillFlags distill;
   sub = app.add_subcommand("distill", "Train a student with Graph Flow from a teacher");
   add_distill_flags(*sub, distill);
-  sub->add_option("--paraphrasers", distill.paraphrasers, "Checkpoint of the paraphrasers, instead of distill.paraphrasers");
-  sub->add_option("--compare", distill.compare, "Run folder of the student trained alone, to stand beside it in the report");
-  add_examples(*sub, "  graphflow distill -c apps/configs/brain_graph_flow.toml --compare runs/brain/student\n"
-                     "  graphflow distill -c apps/configs/brain_graph_flow.toml --set distill.graph.edges=distance -o runs/a2");
+  sub->add_option("--paraphrasers", distill.paraphrasers,
+                  "Checkpoint of the paraphrasers, instead of distill.paraphrasers");
+  sub->add_option("--compare", distill.compare,
+                  "Run folder of the student trained alone, to stand beside it in the report");
+  add_examples(
+      *sub,
+      "  graphflow distill -c apps/configs/brain_graph_flow.toml --compare runs/brain/student\n"
+      "  graphflow distill -c apps/configs/brain_graph_flow.toml --set distill.graph.edges=distance -o runs/a2");
   sub->callback([&] { code = distill_command(distill); });
 
   EvaluateFlags evaluate;
   sub = app.add_subcommand("evaluate", "Score a trained model on a split of its data set");
   sub->add_option("-m,--model", evaluate.model, "Checkpoint")->required();
   sub->add_option("-c,--config", evaluate.config, "Data of this configuration, instead of the one in the checkpoint");
-  sub->add_option("--set", evaluate.sets, "a.b=c lays one value over the configuration (repeatable)")->allow_extra_args(false);
+  sub->add_option("--set", evaluate.sets, "a.b=c lays one value over the configuration (repeatable)")
+      ->allow_extra_args(false);
   sub->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   sub->add_option("-o,--output", evaluate.output, "Folder for summary.json, per_case.csv, per_class.csv");
   sub->add_option("--device", evaluate.device, "auto or cpu")->capture_default_str();
   sub->add_option("--threads", evaluate.threads, "CPU threads, 0: one a core")->capture_default_str();
-  add_examples(*sub, "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm\n"
-                     "  graphflow evaluate -m best.gfm --split val --set eval.distance=voxel -o scores");
+  add_examples(*sub,
+               "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm\n"
+               "  graphflow evaluate -m best.gfm --split val --set eval.distance=voxel -o scores");
   sub->callback([&] { code = evaluate_command(evaluate); });
 
   PredictFlags predict;
@@ -88,26 +103,36 @@ int main(int argc, char** argv) {
   sub->add_option("-m,--model", predict.model, "Checkpoint")->required();
   sub->add_option("-i,--input", predict.inputs, "NIfTI volumes, PNG/JPEG/BMP pictures, or folders of them")->required();
   sub->add_option("-o,--output", predict.output, "Folder, or one mask file for one input")->required();
-  sub->add_option("--batch-size", predict.batch_size, "Slices a forward pass")->capture_default_str()->check(CLI::Range(1, 1024));
+  sub->add_option("--batch-size", predict.batch_size, "Slices a forward pass")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   sub->add_flag("--preview", predict.preview, "Also write NAME_preview.png: the slice with the most foreground");
   sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask exists");
   sub->add_option("--device", predict.device, "auto or cpu")->capture_default_str();
   sub->add_option("--threads", predict.threads, "CPU threads, 0: one a core")->capture_default_str();
-  add_examples(*sub, "  graphflow predict -m best.gfm -i head.nii.gz -o mask.nii.gz --preview\n"
-                     "  graphflow predict -m best.gfm -i pictures/ -o masks/ --continue");
+  add_examples(*sub,
+               "  graphflow predict -m best.gfm -i head.nii.gz -o mask.nii.gz --preview\n"
+               "  graphflow predict -m best.gfm -i pictures/ -o masks/ --continue");
   sub->callback([&] { code = predict_command(predict); });
 
   InfoFlags info;
   sub = app.add_subcommand("info", "Describe this build, a network, a checkpoint or a NIfTI file");
   sub->add_option("subject", info.subject, "A network's name or a file; nothing for this build");
-  sub->add_option("--width", info.width, "Width multiplier of the network")->capture_default_str()->check(CLI::Range(0.01, 8.0));
+  sub->add_option("--width", info.width, "Width multiplier of the network")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 8.0));
   sub->add_option("--in-channels", info.in_channels, "Input channels")->capture_default_str()->check(CLI::Range(1, 64));
-  sub->add_option("--classes", info.classes, "Classes with background")->capture_default_str()->check(CLI::Range(1, 1000));
-  add_examples(*sub, "  graphflow info\n  graphflow info fanet --width 0.25 --classes 9\n  graphflow info runs/brain/student/checkpoints/best.gfm");
+  sub->add_option("--classes", info.classes, "Classes with background")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  add_examples(*sub,
+               "  graphflow info\n  graphflow info fanet --width 0.25 --classes 9\n  graphflow info "
+               "runs/brain/student/checkpoints/best.gfm");
   sub->callback([&] { code = info_command(info); });
 
   DemoFlags demo;
-  sub = app.add_subcommand("demo", "The whole method on a real brain volume: teacher, student, paraphrasers, Graph Flow, report");
+  sub = app.add_subcommand(
+      "demo", "The whole method on a real brain volume: teacher, student, paraphrasers, Graph Flow, report");
   sub->add_flag("--full", demo.full, "Six times the steps");
   sub->add_flag("--overwrite", demo.overwrite, "Start anew instead of going on");
   sub->add_option("-o,--output", demo.output, "Folder")->capture_default_str();

@@ -19,7 +19,8 @@ namespace {
 
 std::string thousands(std::int64_t v) {
   std::string s = std::to_string(v);
-  for (std::ptrdiff_t i = static_cast<std::ptrdiff_t>(s.size()) - 3; i > 0; i -= 3) s.insert(static_cast<std::size_t>(i), ",");
+  for (std::ptrdiff_t i = static_cast<std::ptrdiff_t>(s.size()) - 3; i > 0; i -= 3)
+    s.insert(static_cast<std::size_t>(i), ",");
   return s;
 }
 
@@ -27,7 +28,8 @@ void print_network(const std::string& name, const NetworkOptions& options) {
   const auto network = make_network(name, options);
   network->eval();
   network->freeze();
-  fmt::print("{}: width {}, {} input channel(s), {} classes\n", name, options.width, options.in_channels, options.classes);
+  fmt::print("{}: width {}, {} input channel(s), {} classes\n", name, options.width, options.in_channels,
+             options.classes);
   const std::int64_t used = network->parameter_count();
   fmt::print("parameters: {} used", thousands(used));
   if (const std::int64_t unused = network->unused_released_parameters(); unused > 0)
@@ -42,7 +44,8 @@ void print_network(const std::string& name, const NetworkOptions& options) {
   fmt::print("multiply-accumulates of one {0}x{0} picture: {1}\n", size, thousands(counter.count()));
   const TapPair taps = network->default_taps();
   fmt::print("taps at {0}x{0} (distilled: {1}, {2}):\n", size, taps.shallow, taps.deep);
-  for (const Tap& t : out.taps) fmt::print("  {:<10} {} channels, {}x{}\n", t.name, t.map.shape().c, t.map.shape().h, t.map.shape().w);
+  for (const Tap& t : out.taps)
+    fmt::print("  {:<10} {} channels, {}x{}\n", t.name, t.map.shape().c, t.map.shape().h, t.map.shape().w);
 }
 
 void print_checkpoint(const std::string& file) {
@@ -59,12 +62,15 @@ void print_checkpoint(const std::string& file) {
 
 void print_volume(const std::string& file) {
   const NiftiHeader h = read_nifti_header(file);
-  fmt::print("{}: NIfTI {}x{}x{}, {} channel(s), {}, spacing {:.4g} x {:.4g} x {:.4g} mm, sform code {}, qform code {}\n", file, h.nx, h.ny,
-             h.nz, h.channels, h.datatype, h.spacing_mm[0], h.spacing_mm[1], h.spacing_mm[2], h.sform_code, h.qform_code);
+  fmt::print(
+      "{}: NIfTI {}x{}x{}, {} channel(s), {}, spacing {:.4g} x {:.4g} x {:.4g} mm, sform code {}, qform code {}\n",
+      file, h.nx, h.ny, h.nz, h.channels, h.datatype, h.spacing_mm[0], h.spacing_mm[1], h.spacing_mm[2], h.sform_code,
+      h.qform_code);
 }
 
 void print_build() {
-  fmt::print("graphflow {}\nbackends of this build: {}\ndevices: cpu ({} threads)\nnetworks:", kVersion, kBackends, threads());
+  fmt::print("graphflow {}\nbackends of this build: {}\ndevices: cpu ({} threads)\nnetworks:", kVersion, kBackends,
+             threads());
   for (const std::string& n : network_names()) fmt::print(" {}", n);
   fmt::print("\n`graphflow info NAME` describes a network, `graphflow info FILE` a checkpoint or a NIfTI volume.\n");
 }

@@ -1,7 +1,7 @@
 #include "apps/interrupt.h"
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 namespace gf {
 namespace {

@@ -15,7 +15,8 @@
 namespace gf {
 namespace {
 
-std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const Preprocessing& preprocessing, std::size_t batch) {
+std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const Preprocessing& preprocessing,
+                                  std::size_t batch) {
   std::vector<Tensor> batches;
   for (const PreparedCase& c : cases)
     for (std::size_t begin = 0; begin < c.images.size(); begin += batch)
@@ -49,15 +50,16 @@ int paraphrase_command(const DistillFlags& flags) {
   RunFolder folder = open_run_folder(config.output.dir + "/paraphraser", flags, config);
   FileEntries entries = description.to_entries();
   entries["config"] = config_to_toml(config);
-  ParaphraseTask task(paraphrasers, *teacher.network, taps,
-                      [&] { return image_batches(validation, dataset.preprocessing, 8); }, entries);
+  ParaphraseTask task(
+      paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
+      entries);
 
   const std::int64_t steps = total_steps(config.paraphrase.max_iterations, config.paraphrase.epochs, loader);
   RunObserver observer("paraphrasers", folder, steps, config.train.log_every, {"shallow", "deep"},
                        {"val_error_shallow", "val_error_deep"}, flags.quiet);
   const TrainingResult result =
-      run_training(task, loader, trainer_options(config, config.paraphrase.optim, steps, folder.checkpoints()), observer,
-                   resume_file(folder, flags), &stop);
+      run_training(task, loader, trainer_options(config, config.paraphrase.optim, steps, folder.checkpoints()),
+                   observer, resume_file(folder, flags), &stop);
   observer.finish();
   if (result.interrupted) return say_interrupted(result, folder, "paraphrase");
   fmt::print("paraphrasers: {}/best.gfm (step {})\n", folder.checkpoints(), result.best_step);

@@ -35,8 +35,10 @@ std::vector<std::string> find_inputs(const std::vector<std::string>& given) {
     }
     const std::size_t before = files.size();
     for (const fs::directory_entry& e : fs::directory_iterator(g))
-      if (e.is_regular_file() && (is_nifti_name(e.path().string()) || is_picture(e.path()))) files.push_back(e.path().string());
-    if (files.size() == before) bad_data("nothing to predict in the folder", g, ".nii, .nii.gz, .png, .jpg or .bmp files", "none");
+      if (e.is_regular_file() && (is_nifti_name(e.path().string()) || is_picture(e.path())))
+        files.push_back(e.path().string());
+    if (files.size() == before)
+      bad_data("nothing to predict in the folder", g, ".nii, .nii.gz, .png, .jpg or .bmp files", "none");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
   return files;
@@ -47,7 +49,8 @@ std::string output_name(const std::string& input, const PredictFlags& flags, std
   const fs::path out(flags.output);
   const bool file = inputs == 1 && (is_nifti_name(flags.output) || out.extension() == ".png");
   if (file) return flags.output;
-  const std::string name = is_nifti_name(input) ? nifti_stem(input) + ".nii.gz" : fs::path(input).stem().string() + ".png";
+  const std::string name =
+      is_nifti_name(input) ? nifti_stem(input) + ".nii.gz" : fs::path(input).stem().string() + ".png";
   return (out / name).string();
 }
 
@@ -56,27 +59,33 @@ void write_preview(const std::string& mask_file, const PreparedCase& c, const st
   std::size_t best = 0;
   std::ptrdiff_t most = -1;
   for (std::size_t i = 0; i < masks.size(); ++i) {
-    const std::ptrdiff_t count = std::count_if(masks[i].values.begin(), masks[i].values.end(), [](std::int32_t v) { return v > 0; });
+    const std::ptrdiff_t count =
+        std::count_if(masks[i].values.begin(), masks[i].values.end(), [](std::int32_t v) { return v > 0; });
     if (count > most) {
       most = count;
       best = i;
     }
   }
   const Picture& small = c.images[best];
-  write_png((fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).stem().string()) + "_preview.png")).string(),
-            draw_overlay(small, shrink == 1 ? masks[best] : gf::shrink(masks[best], shrink), {.scale = 3}));
+  write_png(
+      (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).stem().string()) + "_preview.png")).string(),
+      draw_overlay(small, shrink == 1 ? masks[best] : gf::shrink(masks[best], shrink), {.scale = 3}));
 }
 
-void predict_file(const std::string& input, const std::string& output, const NetworkFile& model, const PredictFlags& flags) {
+void predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
+                  const PredictFlags& flags) {
   const Preprocessing& p = model.description.preprocessing;
   const PreparedCase c = load_input({input}, p);
   const std::vector<Mask> masks = predict_case(*model.network, c, p, flags.batch_size);
   if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
-  write_prediction(output, c, masks, p, c.volume ? Palette{} : class_palette(static_cast<int>(model.description.class_names.size())));
+  write_prediction(output, c, masks, p,
+                   c.volume ? Palette{} : class_palette(static_cast<int>(model.description.class_names.size())));
   const bool empty = std::all_of(masks.begin(), masks.end(), [](const Mask& m) {
     return std::all_of(m.values.begin(), m.values.end(), [](std::int32_t v) { return v == 0; });
   });
-  if (empty) fmt::print(stderr, "warning: {}: the mask is empty; is this the kind of picture the model was trained on?\n", input);
+  if (empty)
+    fmt::print(stderr, "warning: {}: the mask is empty; is this the kind of picture the model was trained on?\n",
+               input);
   if (flags.preview) write_preview(output, c, masks, p.shrink);
 }
 

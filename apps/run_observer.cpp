@@ -44,7 +44,9 @@ void RunObserver::validated(std::int64_t step, const Validation& v, bool best) {
   note(fmt::format("step {}: validation {}{}", step, v.text, best ? " (best so far)" : ""));
 }
 
-void RunObserver::saved(std::int64_t step, const std::string& file) { folder_.log(fmt::format("step {}: saved {}", step, file)); }
+void RunObserver::saved(std::int64_t step, const std::string& file) {
+  folder_.log(fmt::format("step {}: saved {}", step, file));
+}
 
 void RunObserver::note(const std::string& line) {
   folder_.log(line);

@@ -43,7 +43,8 @@ std::vector<LinePlot> curves(const std::vector<ReportEntry>& entries) {
     dice.series.push_back(series("val_dice", e.name));
     if (e.role != ModelRole::distilled) continue;
     LinePlot terms{.title = e.name + ": loss terms", .x_label = "step", .y_label = "weighted value", .log_y = true};
-    LinePlot shares{.title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
+    LinePlot shares{
+        .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
     int color = 0;
     for (const char* term : {"ce", "dice", "kd", "vertex", "edge"}) {
       PlotSeries value = series(term, term), share = series(std::string("share_") + term, term);
@@ -66,7 +67,8 @@ std::vector<Chosen> choose_pictures(const std::vector<PreparedCase>& cases) {
   std::vector<Chosen> all;
   for (std::size_t i = 0; i < cases.size(); ++i)
     for (std::size_t j = 0; j < cases[i].images.size(); ++j)
-      if (std::any_of(cases[i].truth[j].values.begin(), cases[i].truth[j].values.end(), [](std::int32_t v) { return v > 0; }))
+      if (std::any_of(cases[i].truth[j].values.begin(), cases[i].truth[j].values.end(),
+                      [](std::int32_t v) { return v > 0; }))
         all.push_back({i, j});
   constexpr std::size_t kRows = 4;
   std::vector<Chosen> some;
@@ -101,7 +103,8 @@ void add_overlays(ReportData& data, const std::vector<PreparedCase>& cases, cons
   for (const Chosen& at : choose_pictures(cases)) {
     const PreparedCase& c = cases[at.case_index];
     const Picture picture = full_picture(c, at.slice, dataset.preprocessing.shrink);
-    const std::string slice = c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
+    const std::string slice =
+        c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
     OverlayRow row{c.id + slice, {{png_data_uri(draw_overlay(picture, c.truth[at.slice], style)), ""}}};
     for (const Evaluation& e : evaluations) {
       const Mask& mask = e.predictions[at.case_index][at.slice];
@@ -117,24 +120,29 @@ void add_brain_reference(ReportData& data, const Dataset& dataset) {
   ReferenceRow row{"copying the mirrored label", {}, {mirror.foreground_dice(), mirror.foreground_iou(), kUnknown}};
   for (int k = 0; k < mirror.classes(); ++k) row.per_class.push_back({mirror.dice(k), mirror.iou(k), kUnknown});
   data.references.push_back(std::move(row));
-  data.notes.push_back("One person's head: sagittal slices of the left half train, the right half is tested, so train and test are "
-                       "not independent. Copying the label of the mirrored slice (181 - i) is the reference any network here must "
-                       "be held against; it is strong because both halves belong to the same person.");
+  data.notes.push_back(
+      "One person's head: sagittal slices of the left half train, the right half is tested, so train and test are "
+      "not independent. Copying the label of the mirrored slice (181 - i) is the reference any network here must "
+      "be held against; it is strong because both halves belong to the same person.");
 }
 
 }  // namespace
 
-ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries, const Config& config) {
+ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
+                      const Config& config) {
   Split split = Split::test;
   if (samples_of(dataset, split).empty()) split = Split::val;
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
   const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
   ReportData data;
   data.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
-  data.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split), samples_of(dataset, split).size());
+  data.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split),
+                              samples_of(dataset, split).size());
   data.class_names = dataset.class_names;
   data.distance_unit = millimetres ? "mm" : "voxel";
-  if (split == Split::val) data.warnings.push_back("The data set has no test split: these are validation scores, and the checkpoint was chosen on them.");
+  if (split == Split::val)
+    data.warnings.push_back(
+        "The data set has no test split: these are validation scores, and the checkpoint was chosen on them.");
   std::vector<Evaluation> evaluations;
   for (const ReportEntry& e : entries) {
     const NetworkFile file = load_network(e.checkpoint);
@@ -145,8 +153,9 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
     if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);
   }
   write_scores(folder.test(), evaluations.back().scores, millimetres);
-  data.notes.push_back("Dice and IoU are pooled over all pixels of the split, at the file's resolution; means are over the classes but "
-                       "background. Checkpoints were chosen on the validation split.");
+  data.notes.push_back(
+      "Dice and IoU are pooled over all pixels of the split, at the file's resolution; means are over the classes but "
+      "background. Checkpoints were chosen on the validation split.");
   if (dataset.layout == "brain") add_brain_reference(data, dataset);
   data.curves = curves(entries);
   add_overlays(data, cases, dataset, evaluations);

@@ -56,8 +56,8 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride) {
   p.shrink = d.shrink;
   p.stride = d.pad_multiple > 0 ? d.pad_multiple : static_cast<int>(stride);
   if (p.stride % stride != 0)
-    throw Error(ErrorKind::usage, {"padding does not fit the network", "data.pad_multiple", fmt::format("a multiple of {}", stride),
-                                   std::to_string(p.stride), "leave it at 0"});
+    throw Error(ErrorKind::usage, {"padding does not fit the network", "data.pad_multiple",
+                                   fmt::format("a multiple of {}", stride), std::to_string(p.stride), "leave it at 0"});
   if (!d.pad_to.empty()) {
     p.min_height = d.pad_to[0];
     p.min_width = d.pad_to.back();
@@ -68,8 +68,8 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride) {
   const auto settle = [](int& value, int found, const char* key) {
     if (value == 0) value = found;
     if (value != found)
-      throw Error(ErrorKind::usage, {"the configuration disagrees with the data set", key, std::to_string(found), std::to_string(value),
-                                     std::string("leave ") + key + " at 0"});
+      throw Error(ErrorKind::usage, {"the configuration disagrees with the data set", key, std::to_string(found),
+                                     std::to_string(value), std::string("leave ") + key + " at 0"});
   };
   settle(config.model.num_classes, dataset.classes(), "model.num_classes");
   settle(config.model.in_channels, dataset.preprocessing.channels, "model.in_channels");
@@ -87,13 +87,16 @@ LoaderOptions loader_options(const Config& config) {
 }
 
 std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader) {
-  const std::int64_t steps = max_iterations > 0 ? max_iterations : static_cast<std::int64_t>(epochs) * loader.steps_per_epoch();
+  const std::int64_t steps =
+      max_iterations > 0 ? max_iterations : static_cast<std::int64_t>(epochs) * loader.steps_per_epoch();
   if (steps <= 0)
-    throw Error(ErrorKind::usage, {"nothing to do", "max_iterations and epochs are both 0", "one of them above 0", "", "set train.max_iterations"});
+    throw Error(ErrorKind::usage, {"nothing to do", "max_iterations and epochs are both 0", "one of them above 0", "",
+                                   "set train.max_iterations"});
   return steps;
 }
 
-TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::int64_t steps, const std::string& checkpoints) {
+TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::int64_t steps,
+                               const std::string& checkpoints) {
   TrainerOptions t;
   t.max_iterations = steps;
   t.accumulate = config.train.accumulate;
@@ -116,18 +119,22 @@ SupervisedOptions supervised_options(const Config& config, const Dataset& datase
   const std::vector<double>& w = config.loss.class_weights;
   if (w.empty()) return o;
   if (static_cast<int>(w.size()) != dataset.classes())
-    throw Error(ErrorKind::usage, {"wrong number of class weights", "loss.class_weights", std::to_string(dataset.classes()),
-                                   std::to_string(w.size()), "give one weight a class, background first"});
+    throw Error(ErrorKind::usage,
+                {"wrong number of class weights", "loss.class_weights", std::to_string(dataset.classes()),
+                 std::to_string(w.size()), "give one weight a class, background first"});
   o.class_weights = Tensor::from(std::vector<float>(w.begin(), w.end()), {1, 1, 1, dataset.classes()});
   return o;
 }
 
 NetworkOptions network_options(const Config& config) {
-  return {config.model.in_channels, config.model.num_classes, config.model.width, static_cast<float>(config.model.dropout)};
+  return {config.model.in_channels, config.model.num_classes, config.model.width,
+          static_cast<float>(config.model.dropout)};
 }
 
 RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config) {
-  const ExistingRun existing = flags.resume ? ExistingRun::resume : flags.overwrite ? ExistingRun::overwrite : ExistingRun::refuse;
+  const ExistingRun existing = flags.resume      ? ExistingRun::resume
+                               : flags.overwrite ? ExistingRun::overwrite
+                                                 : ExistingRun::refuse;
   RunFolder folder(path, existing);
   folder.write_config(config_to_toml(config));
   Environment e = read_environment();
@@ -142,13 +149,14 @@ std::string resume_file(const RunFolder& folder, const RunFlags& flags) {
   if (!flags.resume) return {};
   const std::string file = folder.checkpoints() + "/latest.gfm";
   if (!std::filesystem::exists(file))
-    throw Error(ErrorKind::usage, {"nothing to resume", folder.path(), file, "no such file", "start it without --resume"});
+    throw Error(ErrorKind::usage,
+                {"nothing to resume", folder.path(), file, "no such file", "start it without --resume"});
   return file;
 }
 
 int say_interrupted(const TrainingResult& result, const RunFolder& folder, const std::string& subcommand) {
-  fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n", result.steps,
-             folder.checkpoints(), subcommand, folder.path());
+  fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n",
+             result.steps, folder.checkpoints(), subcommand, folder.path());
   return static_cast<int>(ErrorKind::interrupted);
 }
 

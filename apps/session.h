@@ -1,5 +1,6 @@
 #pragma once
-// From a configuration to the objects of a run: data set, loader, trainer options. Shared by the subcommands that train.
+// From a configuration to the objects of a run: data set, loader, trainer options. Shared by the subcommands that
+// train.
 #include <memory>
 #include <string>
 
@@ -26,7 +27,8 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride);
 LoaderOptions loader_options(const Config& config);
 // Steps from max_iterations, else from epochs and the loader's length.
 std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader);
-TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps, const std::string& checkpoints);
+TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps,
+                               const std::string& checkpoints);
 SupervisedOptions supervised_options(const Config& config, const Dataset& dataset);
 NetworkOptions network_options(const Config& config);
 

@@ -18,7 +18,8 @@ namespace {
 // What was loaded, for the log; "" where nothing is asked for.
 std::string load_initial_weights(Network& network, const ModelConfig& model) {
   if (model.init.empty()) return {};
-  return model.init + ": " + load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name).text();
+  return model.init + ": " +
+         load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name).text();
 }
 
 }  // namespace
@@ -38,15 +39,17 @@ int train_command(const TrainFlags& flags) {
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config);
-  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names, dataset.preprocessing};
+  NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
+                                 dataset.preprocessing};
   FileEntries entries = description.to_entries();
   entries["config"] = config_to_toml(config);
-  SupervisedTask task(*network, supervised_options(config, dataset),
-                      [&] { return segmentation_validation(*network, validation, dataset); }, entries);
+  SupervisedTask task(
+      *network, supervised_options(config, dataset),
+      [&] { return segmentation_validation(*network, validation, dataset); }, entries);
 
   const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
-  RunObserver observer(fmt::format("train {}", config.model.arch), folder, steps, config.train.log_every, {"ce", "dice"},
-                       segmentation_value_names(dataset), flags.quiet);
+  RunObserver observer(fmt::format("train {}", config.model.arch), folder, steps, config.train.log_every,
+                       {"ce", "dice"}, segmentation_value_names(dataset), flags.quiet);
   if (!initial.empty()) observer.note(initial);
   const TrainingResult result =
       run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,

@@ -22,8 +22,9 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   teacher_.freeze();
   if (!graph_on()) return;
   if (!paraphrasers_)
-    throw Error(ErrorKind::usage, {"Graph Flow needs the paraphrasers", "distill.paraphrasers", "a file made by graphflow paraphrase",
-                                   "none", "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
+    throw Error(ErrorKind::usage,
+                {"Graph Flow needs the paraphrasers", "distill.paraphrasers", "a file made by graphflow paraphrase",
+                 "none", "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
   paraphrasers_->eval();
   paraphrasers_->freeze();
 }
@@ -51,8 +52,9 @@ Objective DistillationTask::objective(const Batch& batch, std::int64_t step, Ran
     objective.add("kd", ramp * options_.kd_weight,
                   kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean));
   if (graph_on()) {
-    const VariationGraphLoss graph = graph_flow_loss(
-        {student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)}, teacher.factors, options_.graph);
+    const VariationGraphLoss graph =
+        graph_flow_loss({student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)},
+                        teacher.factors, options_.graph);
     objective.add("vertex", ramp * options_.vertex_weight, graph.vertex);
     objective.add("edge", ramp * options_.edge_weight, graph.edge);
   }

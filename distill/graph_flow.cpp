@@ -5,14 +5,15 @@
 
 namespace gf {
 
-VariationGraphLoss graph_flow_loss(const GraphFlowMaps& student, const GraphFlowMaps& teacher, const GraphFlowOptions& options) {
+VariationGraphLoss graph_flow_loss(const GraphFlowMaps& student, const GraphFlowMaps& teacher,
+                                   const GraphFlowOptions& options) {
   const Shape& s = student.shallow.shape();
   const auto check = [&](const Tensor& map, const char* which) {
     const Shape& t = map.shape();
     if (t.n != s.n || t.c != s.c)
       fail("Graph Flow needs maps of the same batch and channel count", std::string(which) + " " + t.str(),
-           "n " + std::to_string(s.n) + ", c " + std::to_string(s.c) + " as the student's shallow map " + s.str(), t.str(),
-           "train the paraphrasers with as many factors as the student's taps have channels");
+           "n " + std::to_string(s.n) + ", c " + std::to_string(s.c) + " as the student's shallow map " + s.str(),
+           t.str(), "train the paraphrasers with as many factors as the student's taps have channels");
   };
   check(student.deep, "student's deep map");
   check(teacher.shallow, "teacher's shallow map");

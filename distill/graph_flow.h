@@ -1,6 +1,6 @@
 #pragma once
-// The Graph Flow loss (Zou et al., TMI 2022; method 1.4): salience graphs of a shallow and a deep layer, the variation graph
-// between them, and the alignment of the student's variation graph with the teacher's.
+// The Graph Flow loss (Zou et al., TMI 2022; method 1.4): salience graphs of a shallow and a deep layer, the variation
+// graph between them, and the alignment of the student's variation graph with the teacher's.
 //
 //   V^l = salience patches of layer l (C x k*k),  E^l = V^l V^l^T      salience graph
 //   dV = V^deep - V^shallow,  dE = E^deep - E^shallow                  variation graph
@@ -22,6 +22,7 @@ struct GraphFlowMaps {
 };
 
 // Raw terms; the published weights are 1e-5 (vertex) and 1e-9 (edge) with the sum reduction. The teacher is constant.
-VariationGraphLoss graph_flow_loss(const GraphFlowMaps& student, const GraphFlowMaps& teacher, const GraphFlowOptions& options);
+VariationGraphLoss graph_flow_loss(const GraphFlowMaps& student, const GraphFlowMaps& teacher,
+                                   const GraphFlowOptions& options);
 
 }  // namespace gf

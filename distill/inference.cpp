@@ -53,8 +53,8 @@ Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, 
   return batch;
 }
 
-std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing, int batch_size,
-                               const InferenceProgress& progress) {
+std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing,
+                               int batch_size, const InferenceProgress& progress) {
   std::vector<Mask> masks(c.images.size());
   for_each_slice(network, c, preprocessing, batch_size, progress,
                  [&](std::size_t i, const Mask& m) { masks[i] = restore(m, c.full, preprocessing); });
@@ -80,13 +80,16 @@ std::string validation_dice_name(const std::string& class_name) {
   return name;
 }
 
-Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset) {
+Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases,
+                                   const Dataset& dataset) {
   ConfusionMatrix on_grid(dataset.classes());
   const ConfusionMatrix m = evaluate_pooled(network, cases, dataset, &on_grid);
   Validation v;
   v.score = m.foreground_dice();
   if (std::isnan(v.score)) v.score = 0;  // no foreground anywhere
-  v.values = {{"val_dice", m.foreground_dice()}, {"val_iou", m.foreground_iou()}, {"val_accuracy", m.accuracy()},
+  v.values = {{"val_dice", m.foreground_dice()},
+              {"val_iou", m.foreground_iou()},
+              {"val_accuracy", m.accuracy()},
               {"val_dice_grid", on_grid.foreground_dice()}};
   v.text = fmt::format("Dice {:.3f} ", m.foreground_dice());
   for (int k = 1; k < dataset.classes(); ++k) {

@@ -1,6 +1,6 @@
 #pragma once
-// From a prepared case to class maps at the file's size, and to scores. Training's validation, `evaluate` and `predict` all
-// come through here.
+// From a prepared case to class maps at the file's size, and to scores. Training's validation, `evaluate` and `predict`
+// all come through here.
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,17 +22,18 @@ std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, co
 // One image batch (n,h,w,c) of slices begin..begin+count-1, padded as the network needs it.
 Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, const Preprocessing& preprocessing);
 
-// Pooled confusion over a split, at the file's size. With `grid`, the one on the network's grid (shrunk labels) is added up
-// there: it is what training sees and what other implementations report.
+// Pooled confusion over a split, at the file's size. With `grid`, the one on the network's grid (shrunk labels) is
+// added up there: it is what training sees and what other implementations report.
 ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                                 ConfusionMatrix* grid = nullptr);
 
-// The name under which a class's validation Dice is logged: "val_dice_" and the class name, other signs than letters and
-// digits as '_'.
+// The name under which a class's validation Dice is logged: "val_dice_" and the class name, other signs than letters
+// and digits as '_'.
 std::string validation_dice_name(const std::string& class_name);
 
 // Validation of a segmentation network: mean foreground Dice, per class in the values.
-Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset);
+Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases,
+                                   const Dataset& dataset);
 
 // Every case of a split, decoded for evaluation.
 std::vector<PreparedCase> load_cases(const Dataset& dataset, Split split);

@@ -10,15 +10,18 @@ namespace {
 
 class Reader {
  public:
-  Reader(const FileEntries& entries, const std::string& file, const std::string& kind) : entries_(entries), file_(file) {
+  Reader(const FileEntries& entries, const std::string& file, const std::string& kind)
+      : entries_(entries), file_(file) {
     const std::string found = entries.count("kind") ? entries.at("kind") : "no kind";
     if (found != kind)
       bad_data("not the kind of file this needs", file, "a " + kind + " checkpoint", found,
-               kind == "network" ? "give a file made by graphflow train or distill" : "give a file made by graphflow paraphrase");
+               kind == "network" ? "give a file made by graphflow train or distill"
+                                 : "give a file made by graphflow paraphrase");
   }
   const std::string& text(const std::string& key) const {
     const auto it = entries_.find(key);
-    if (it == entries_.end()) bad_data("checkpoint lacks an entry", file_, key, "none", "it was written by another version");
+    if (it == entries_.end())
+      bad_data("checkpoint lacks an entry", file_, key, "none", "it was written by another version");
     return it->second;
   }
   double number(const std::string& key) const {
@@ -88,7 +91,9 @@ FileEntries ParaphraserDescription::to_entries() const {
 
 ParaphraserDescription ParaphraserDescription::from_entries(const FileEntries& entries, const std::string& file) {
   const Reader r(entries, file, "paraphraser");
-  return {r.integer("paraphraser.shallow_channels"), r.integer("paraphraser.deep_channels"), r.integer("paraphraser.factors"),
+  return {r.integer("paraphraser.shallow_channels"),
+          r.integer("paraphraser.deep_channels"),
+          r.integer("paraphraser.factors"),
           {r.text("paraphraser.tap_shallow"), r.text("paraphraser.tap_deep")}};
 }
 

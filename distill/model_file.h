@@ -1,6 +1,6 @@
 #pragma once
-// Checkpoints that need nothing beside them: a network's file carries its architecture, class names and preprocessing, a
-// paraphraser's file its sizes and the teacher's taps.
+// Checkpoints that need nothing beside them: a network's file carries its architecture, class names and preprocessing,
+// a paraphraser's file its sizes and the teacher's taps.
 #include <map>
 #include <memory>
 #include <string>

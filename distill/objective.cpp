@@ -16,7 +16,8 @@ void Objective::add(const std::string& name, double weight, const Tensor& value)
 
 Tensor Objective::total() const {
   if (terms_.empty())
-    throw Error(ErrorKind::usage, {"nothing to train on", "every loss term has weight 0", "", "", "set loss.ce or another weight"});
+    throw Error(ErrorKind::usage,
+                {"nothing to train on", "every loss term has weight 0", "", "", "set loss.ce or another weight"});
   Tensor sum = terms_[0].weighted;
   for (std::size_t i = 1; i < terms_.size(); ++i) sum = sum + terms_[i].weighted;
   return sum;

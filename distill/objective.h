@@ -1,5 +1,6 @@
 #pragma once
-// The training objective: a weighted sum of named terms, each with its own weight (never one alpha), reported one by one.
+// The training objective: a weighted sum of named terms, each with its own weight (never one alpha), reported one by
+// one.
 #include <string>
 #include <vector>
 
@@ -10,9 +11,9 @@ namespace gf {
 
 struct TermReport {
   std::string name;
-  double value = 0;     // weighted, as it enters the sum
+  double value = 0;  // weighted, as it enters the sum
   double weight = 0;
-  double share = -1;    // |d term / d theta| / sum of these norms; -1 where it was not measured
+  double share = -1;  // |d term / d theta| / sum of these norms; -1 where it was not measured
 };
 
 class Objective {
@@ -20,8 +21,8 @@ class Objective {
   // `value` is a raw scalar on the tape. A term of weight 0 is not part of the sum and not reported.
   void add(const std::string& name, double weight, const Tensor& value);
 
-  Tensor total() const;                          // scalar on the tape
-  std::vector<TermReport> report() const;        // values only
+  Tensor total() const;                    // scalar on the tape
+  std::vector<TermReport> report() const;  // values only
   // One backward pass per term over the parameters; the tape is kept.
   std::vector<TermReport> report_with_shares(const std::vector<NamedTensor>& parameters) const;
 

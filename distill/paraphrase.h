@@ -1,6 +1,6 @@
 #pragma once
-// Unsupervised training of the two paraphrasers on a frozen teacher in evaluation mode: mean squared reconstruction error of
-// its shallow and its deep tap.
+// Unsupervised training of the two paraphrasers on a frozen teacher in evaluation mode: mean squared reconstruction
+// error of its shallow and its deep tap.
 #include <functional>
 
 #include "distill/paraphraser.h"
@@ -13,7 +13,8 @@ class ParaphraseTask : public TrainingTask {
  public:
   // Freezes the teacher. `validation_images` gives the image batches of the validation split.
   ParaphraseTask(ParaphraserPair& paraphrasers, Network& teacher, TapPair taps,
-                 std::function<std::vector<Tensor>()> validation_images, std::map<std::string, std::string> description);
+                 std::function<std::vector<Tensor>()> validation_images,
+                 std::map<std::string, std::string> description);
   Module& model() override { return paraphrasers_; }
   Objective objective(const Batch& batch, std::int64_t step, Random& random) override;
   Validation validate() override;

@@ -1,7 +1,7 @@
 #pragma once
-// The paraphraser (Factor Transfer; method 2): an autoencoder over the channels of a teacher's tap. Its encoder turns the
-// tap's channels into `factors` channels, the student tap's number, so that teacher and student graphs have the same vertices.
-// Six 3x3 layers with bias, each followed by LeakyReLU 0.1, no normalisation:
+// The paraphraser (Factor Transfer; method 2): an autoencoder over the channels of a teacher's tap. Its encoder turns
+// the tap's channels into `factors` channels, the student tap's number, so that teacher and student graphs have the
+// same vertices. Six 3x3 layers with bias, each followed by LeakyReLU 0.1, no normalisation:
 //   encoder0 C->C, encoder1 C->K, encoder2 K->K;  decoder0 K->K, decoder1 K->C, decoder2 C->C (transposed, stride 1)
 // PyTorch's default initialisation.
 #include "engine/nn/convolution.h"

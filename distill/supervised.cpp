@@ -11,7 +11,10 @@ void add_supervised_terms(Objective& objective, const SupervisedOptions& o, cons
 
 SupervisedTask::SupervisedTask(Network& network, SupervisedOptions options, std::function<Validation()> validate,
                                std::map<std::string, std::string> description)
-    : network_(network), options_(std::move(options)), validate_(std::move(validate)), description_(std::move(description)) {}
+    : network_(network),
+      options_(std::move(options)),
+      validate_(std::move(validate)),
+      description_(std::move(description)) {}
 
 Objective SupervisedTask::objective(const Batch& batch, std::int64_t, Random& random) {
   Objective objective;

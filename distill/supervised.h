@@ -14,7 +14,8 @@ struct SupervisedOptions {
 };
 
 // Adds "ce" and "dice" to an objective; labels are the batch's.
-void add_supervised_terms(Objective& objective, const SupervisedOptions& options, const Tensor& logits, const Tensor& label);
+void add_supervised_terms(Objective& objective, const SupervisedOptions& options, const Tensor& logits,
+                          const Tensor& label);
 
 class SupervisedTask : public TrainingTask {
  public:

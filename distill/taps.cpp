@@ -8,8 +8,8 @@ namespace gf {
 TapPair tap_pair(const std::vector<std::string>& names, const Network& network) {
   if (names.empty()) return network.default_taps();
   if (names.size() != 2)
-    throw Error(ErrorKind::usage, {"taps are a pair", "distill.teacher_taps or student_taps", "two names: shallow, deep",
-                                   std::to_string(names.size()) + " names", ""});
+    throw Error(ErrorKind::usage, {"taps are a pair", "distill.teacher_taps or student_taps",
+                                   "two names: shallow, deep", std::to_string(names.size()) + " names", ""});
   return {names[0], names[1]};
 }
 
@@ -18,7 +18,8 @@ std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPa
   const bool training = network.training();
   network.eval();  // training would move the running statistics
   Random unused;
-  const NetworkOutput out = network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}), unused);
+  const NetworkOutput out =
+      network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}), unused);
   network.train(training);
   return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
 }

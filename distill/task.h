@@ -11,8 +11,8 @@
 namespace gf {
 
 struct Validation {
-  double score = 0;  // higher is better; the best checkpoint is the one with the highest
-  std::string text;  // one line for people
+  double score = 0;                      // higher is better; the best checkpoint is the one with the highest
+  std::string text;                      // one line for people
   std::map<std::string, double> values;  // for metrics files: "val_dice", "val_dice_frontal", ...
 };
 

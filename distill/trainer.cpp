@@ -105,7 +105,8 @@ class Run {
   void refuse_not_finite(const std::vector<TermReport>& terms) const {
     for (const TermReport& t : terms)
       if (!std::isfinite(t.value))
-        fail("the loss is not finite", fmt::format("term {} at step {}", t.name, step_ + 1), "a number", fmt::format("{}", t.value),
+        fail("the loss is not finite", fmt::format("term {} at step {}", t.name, step_ + 1), "a number",
+             fmt::format("{}", t.value),
              "lower optim.lr, set train.clip_norm, or run with train.trace_nan to find the op");
   }
 
@@ -153,7 +154,9 @@ class Run {
     };
     const auto number = [&](const char* key) -> std::int64_t {
       const std::string text = entry(key);
-      if (text.empty()) bad_data("checkpoint cannot be resumed", path, std::string("an entry ") + key, "none", "resume from latest.gfm");
+      if (text.empty())
+        bad_data("checkpoint cannot be resumed", path, std::string("an entry ") + key, "none",
+                 "resume from latest.gfm");
       return std::stoll(text);
     };
     loader_.seek({number("trainer.loader_epoch"), number("trainer.loader_step")});
@@ -177,8 +180,8 @@ class Run {
 
 }  // namespace
 
-TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options, TrainingObserver& observer,
-                            const std::string& resume_from, const std::atomic<bool>* stop) {
+TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options,
+                            TrainingObserver& observer, const std::string& resume_from, const std::atomic<bool>* stop) {
   return Run(task, loader, options, observer).go(resume_from, stop);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The one training loop: batches, objective, backward, clipping, optimiser, schedule, validation, checkpoints. A run stopped at
-// any moment resumes to the same bits: the checkpoint holds parameters, moments, step, random position and loader position.
+// The one training loop: batches, objective, backward, clipping, optimiser, schedule, validation, checkpoints. A run
+// stopped at any moment resumes to the same bits: the checkpoint holds parameters, moments, step, random position and
+// loader position.
 #include <atomic>
 #include <functional>
 #include <optional>
@@ -15,16 +16,16 @@ namespace gf {
 
 struct TrainerOptions {
   std::int64_t max_iterations = 0;
-  int accumulate = 1;       // micro-batches a step
+  int accumulate = 1;  // micro-batches a step
   OptimizerOptions optimizer;
   Schedule schedule;
-  double clip_norm = 0;     // 0: no clipping
-  std::int64_t eval_every = 0;   // steps; 0: only at the end
-  std::int64_t save_every = 0;   // steps; 0: only at the end
-  double save_minutes = 10;      // and after so many minutes; 0: never by time
+  double clip_norm = 0;         // 0: no clipping
+  std::int64_t eval_every = 0;  // steps; 0: only at the end
+  std::int64_t save_every = 0;  // steps; 0: only at the end
+  double save_minutes = 10;     // and after so many minutes; 0: never by time
   std::uint64_t seed = 1;
-  bool measure_shares = true;    // gradient share of each term on the first batch of an epoch
-  std::string checkpoints;       // folder for latest.gfm, best.gfm, final.gfm
+  bool measure_shares = true;  // gradient share of each term on the first batch of an epoch
+  std::string checkpoints;     // folder for latest.gfm, best.gfm, final.gfm
 };
 
 struct StepReport {
@@ -55,7 +56,8 @@ struct TrainingResult {
 
 // `resume_from` empty starts anew. `stop` (may be null) is looked at between steps. NaN or inf in the loss is an error
 // that names the terms. Ends with final.gfm.
-TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options, TrainingObserver& observer,
-                            const std::string& resume_from = {}, const std::atomic<bool>* stop = nullptr);
+TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options,
+                            TrainingObserver& observer, const std::string& resume_from = {},
+                            const std::atomic<bool>* stop = nullptr);
 
 }  // namespace gf

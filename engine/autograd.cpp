@@ -43,8 +43,8 @@ void check_finite(const char* op, const char* direction, const Tensor& t) {
 
 }  // namespace
 
-// A long chain of nodes must not be destroyed by recursion. Slots of older nodes hang on `inputs` and on the tensors that
-// `backward` has captured.
+// A long chain of nodes must not be destroyed by recursion. Slots of older nodes hang on `inputs` and on the tensors
+// that `backward` has captured.
 TapeNode::~TapeNode() {
   struct Remains {
     std::vector<std::shared_ptr<GradientSlot>> inputs;
@@ -172,7 +172,8 @@ class Walk {
 
   void step(TapeNode& node, const Tensor& dy) {
     if (!node.backward)
-      fail("the tape was already walked and freed", std::string("op ") + node.op, "", "", "pass retain_tape to the first walk");
+      fail("the tape was already walked and freed", std::string("op ") + node.op, "", "",
+           "pass retain_tape to the first walk");
     if (create_graph_ && node.order == Differentiable::once)
       fail("no second derivative", std::string("op ") + node.op, "an op that is twice differentiable", node.op);
     Needs needs;
@@ -239,9 +240,9 @@ void backward(const Tensor& y, bool retain_tape) {
   if (!y.requires_grad()) fail("backward from a tensor that is not on the tape", y.shape().str());
   if (y.count() != 1) fail("backward from a tensor that is no scalar", y.shape().str(), "[1,1,1,1]", y.shape().str());
   const Switch off(recording_on, false);
-  Walk(false, retain_tape).run(y, Tensor::scalar(1.0f, y.device()), nullptr, {}, [](const SlotPtr& slot, const Tensor& g) {
-    accumulate(*slot, g);
-  });
+  Walk(false, retain_tape)
+      .run(y, Tensor::scalar(1.0f, y.device()), nullptr, {},
+           [](const SlotPtr& slot, const Tensor& g) { accumulate(*slot, g); });
 }
 
 std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& wrt, const Tensor& dy, bool create_graph,
@@ -254,10 +255,11 @@ std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& wrt, c
   const auto needed = needed_slots(y.slot(), wanted);
   const Switch mode(recording_on, create_graph);
   Walk(create_graph, retain_tape || create_graph)
-      .run(y, dy ? dy : Tensor::full(y.shape(), 1.0f, y.device()), &needed, wanted, [&](const SlotPtr& slot, const Tensor& g) {
-        for (std::size_t i = 0; i < wrt.size(); ++i)
-          if (wrt[i].slot() == slot) result[i] = g;
-      });
+      .run(y, dy ? dy : Tensor::full(y.shape(), 1.0f, y.device()), &needed, wanted,
+           [&](const SlotPtr& slot, const Tensor& g) {
+             for (std::size_t i = 0; i < wrt.size(); ++i)
+               if (wrt[i].slot() == slot) result[i] = g;
+           });
   return result;
 }
 

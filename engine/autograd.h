@@ -1,7 +1,7 @@
 #pragma once
 // The tape. Every op that runs on a tensor with a gradient slot leaves a node: its name, the slots of its inputs and a
-// function from dy to the gradients of the inputs, written with the engine's own ops, so that gradients can themselves be
-// differentiated. Slots hold no data, so a tensor whose values the backward does not need dies with its last handle.
+// function from dy to the gradients of the inputs, written with the engine's own ops, so that gradients can themselves
+// be differentiated. Slots hold no data, so a tensor whose values the backward does not need dies with its last handle.
 //
 //   backward(loss)                              fills .grad() of every leaf (adds to what is there)
 //   gradients(y, {a, b}, dy, create_graph)      returns dy-weighted derivatives, leaves .grad() alone

@@ -11,8 +11,9 @@ Device cpu_device() { return Cpu{cpu_workspace}; }
 
 Device parse_device(const std::string& name) {
   if (name == "cpu" || name == "auto") return cpu_device();
-  throw Error(ErrorKind::usage, {"device not available", "--device " + name, "cpu", name,
-                                 "this version trains on the CPU only; its CUDA and SIMT kernels are reached by the tests"});
+  throw Error(ErrorKind::usage,
+              {"device not available", "--device " + name, "cpu", name,
+               "this version trains on the CPU only; its CUDA and SIMT kernels are reached by the tests"});
 }
 
 void set_threads(int threads) { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
@@ -26,7 +27,8 @@ void check_processor() {
 #endif
 #if defined(__x86_64__) && defined(__AVX512F__)
   if (!__builtin_cpu_supports("avx512f"))
-    fail("this processor lacks AVX-512", "graphflow built for x86-64-v4", "AVX-512", "none", "configure with -DGF_CPU=v3");
+    fail("this processor lacks AVX-512", "graphflow built for x86-64-v4", "AVX-512", "none",
+         "configure with -DGF_CPU=v3");
 #endif
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Where tensors live and ops run. A device is one of the kernel contexts; `on` hands the context to a call, so the linker
-// asks for every kernel body of every device listed here and for no other.
+// Where tensors live and ops run. A device is one of the kernel contexts; `on` hands the context to a call, so the
+// linker asks for every kernel body of every device listed here and for no other.
 #include <string>
 #include <utility>
 #include <variant>

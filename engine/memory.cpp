@@ -142,8 +142,9 @@ void* cpu_workspace(std::size_t bytes) {
     buffer.reset(std::aligned_alloc(4096, capacity));
     if (!buffer) {
       capacity = 0;
-      throw Error(ErrorKind::out_of_memory, {"out of memory", "kernel workspace of " + std::to_string(bytes >> 20) + " MiB",
-                                             "", "", "lower train.batch_size or the picture size"});
+      throw Error(ErrorKind::out_of_memory,
+                  {"out of memory", "kernel workspace of " + std::to_string(bytes >> 20) + " MiB", "", "",
+                   "lower train.batch_size or the picture size"});
     }
   }
   return buffer.get();

@@ -18,7 +18,8 @@ struct MemoryStatistics {
   std::map<std::string, MemoryUse> by_tag;
 };
 
-// 64-byte aligned; returned to the cache when the last owner lets go. Throws ErrorKind::out_of_memory listing use by tag.
+// 64-byte aligned; returned to the cache when the last owner lets go. Throws ErrorKind::out_of_memory listing use by
+// tag.
 std::shared_ptr<void> allocate(std::size_t bytes);
 
 MemoryStatistics memory_statistics();

@@ -1,6 +1,6 @@
 #pragma once
-// Where random numbers come from: a seed and a running stream number, both stored in checkpoints. Each draw takes the next
-// stream of Philox (kernels/philox.h), so a resumed run draws what the unbroken run would have drawn.
+// Where random numbers come from: a seed and a running stream number, both stored in checkpoints. Each draw takes the
+// next stream of Philox (kernels/philox.h), so a resumed run draws what the unbroken run would have drawn.
 #include <cstdint>
 #include <string_view>
 
@@ -18,8 +18,8 @@ class Random {
   std::uint64_t seed_, next_;
 };
 
-// A stream number from a name (FNV-1a), far from the running ones: parameters are initialised by name, so adding a layer
-// does not change the others.
+// A stream number from a name (FNV-1a), far from the running ones: parameters are initialised by name, so adding a
+// layer does not change the others.
 constexpr std::uint64_t named_stream(std::string_view name) {
   std::uint64_t h = 1469598103934665603ull;
   for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;

@@ -30,7 +30,8 @@ namespace {
 template <class T>
 Tensor copy_in(std::span<const T> values, const Shape& shape, DType dtype, const Device& device) {
   if (static_cast<std::int64_t>(values.size()) != shape.count())
-    fail("wrong number of values for a tensor", shape.str(), std::to_string(shape.count()), std::to_string(values.size()));
+    fail("wrong number of values for a tensor", shape.str(), std::to_string(shape.count()),
+         std::to_string(values.size()));
   Tensor t = Tensor::empty(shape, dtype, device);
   if (!values.empty()) std::memcpy(t.mutable_data<T>(), values.data(), values.size_bytes());
   return t;
@@ -114,7 +115,8 @@ void Tensor::rebind(const std::shared_ptr<void>& storage, std::size_t offset) co
   impl_->pixel_stride = shape().c;
 }
 
-Tensor Tensor::over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device) {
+Tensor Tensor::over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape,
+                    const Device& device) {
   Impl impl;
   impl.storage = storage;
   impl.offset = offset;

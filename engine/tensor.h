@@ -41,8 +41,8 @@ class Tensor {
   T* mutable_data() const {
     return static_cast<T*>(raw());
   }
-  float item() const;                     // the one element of a scalar
-  std::vector<float> to_vector() const;   // dense NHWC copy
+  float item() const;                    // the one element of a scalar
+  std::vector<float> to_vector() const;  // dense NHWC copy
 
   // Views of the same memory, off the tape (ops/shape.h has the differentiable ones).
   Tensor view_channels(std::int64_t begin, std::int64_t count) const;
@@ -52,15 +52,16 @@ class Tensor {
 
   // Autograd.
   bool requires_grad() const { return impl_->slot != nullptr; }
-  Tensor& require_grad();   // makes a leaf whose gradient backward() fills
-  Tensor grad() const;      // of a leaf; an empty Tensor where none has arrived since the last zero_grad
-  Tensor detach() const;    // same data, off the tape
+  Tensor& require_grad();  // makes a leaf whose gradient backward() fills
+  Tensor grad() const;     // of a leaf; an empty Tensor where none has arrived since the last zero_grad
+  Tensor detach() const;   // same data, off the tape
   const std::shared_ptr<GradientSlot>& slot() const { return impl_->slot; }
   void attach(std::shared_ptr<GradientSlot> slot) const { impl_->slot = std::move(slot); }
 
   // Moves the data into `storage` at `offset` bytes; every handle to this tensor sees the move. Used by flat buffers.
   void rebind(const std::shared_ptr<void>& storage, std::size_t offset) const;
-  static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device);
+  static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape,
+                     const Device& device);
 
  private:
   struct Impl {

@@ -4,9 +4,11 @@
 // Training: mean and biased variance of the batch; running statistics r = (1 - momentum) * r + momentum * batch value,
 // with the unbiased variance (PyTorch's rule). Evaluation: mean = running mean, var = running variance.
 //
-// x, y, residual, dy, dx (n,h,w,c) float32, any pixel stride; gamma, beta, statistics (1,1,1,c) float32, dense. Statistics are
-// accumulated in double in an order fixed by the shape. Outputs are assigned; y may alias x or residual.
-// Bytes at least: training 4*(2 reads + 1 write) an element forward, 4*(4 reads + 1 write) backward.
+// x, y, residual, dy, dx (n,h,w,c) float32, any pixel stride; gamma, beta, statistics (1,1,1,c) float32. Statistics are
+// accumulated in double in an order fixed by the shape, to about 1e-7 of the channel's spread however large its mean.
+// A single pixel has variance 0. Outputs are assigned; y may alias x or residual, dx or d_residual (not both) may alias
+// dy. Bytes at least, an element: training 4*(2 reads + 1 write), 4 more for a residual; evaluation 4*(1 + 1); backward
+// 4*(6 reads + 1 write), without activation 4*(4 + 1), with d_residual 4*(5 + 2).
 #include "kernels/context.h"
 #include "kernels/view.h"
 
@@ -18,22 +20,24 @@ struct BatchNormShape {
   float eps = 1e-5f;
   float momentum = 0.1f;
   NormActivation act = NormActivation::none;
-  float slope = 0.01f;  // of leaky_relu
+  float slope = 0.01f;  // of leaky_relu, not negative: the backward reads the sign from the output
 
   bool operator==(const BatchNormShape&) const = default;
 };
 
 // saved_mean and saved_inv_std are assigned for the backward; running statistics are updated in place.
 // residual.data may be null.
-void batch_norm_train(const Cpu&, const BatchNormShape&, ConstView x, ConstView gamma, ConstView beta, ConstView residual,
-                      View running_mean, View running_var, View saved_mean, View saved_inv_std, View y);
-void batch_norm_eval(const Cpu&, const BatchNormShape&, ConstView x, ConstView gamma, ConstView beta, ConstView residual,
-                     ConstView running_mean, ConstView running_var, View y);
-// `y` is the forward's output: the activation's mask is read from it (y > 0; for relu6 0 < y < 6), so the sum before the
-// activation need not be kept. d_residual.data may be null; otherwise it is assigned dy * act'(.).
-// With `training` the statistics depend on x; without, they are constants (saved_* then hold the running values).
+void batch_norm_train(const Cpu&, const BatchNormShape&, ConstView x, ConstView gamma, ConstView beta,
+                      ConstView residual, View running_mean, View running_var, View saved_mean, View saved_inv_std,
+                      View y);
+void batch_norm_eval(const Cpu&, const BatchNormShape&, ConstView x, ConstView gamma, ConstView beta,
+                     ConstView residual, ConstView running_mean, ConstView running_var, View y);
+// `y` is the forward's output: the activation's mask is read from it (y > 0; for relu6 0 < y < 6), so the sum before
+// the activation need not be kept; without an activation y is not read and y.data may be null. d_residual.data may be
+// null; otherwise it is assigned dy * act'(.). With `training` the statistics depend on x; without, they are constants
+// (saved_* then hold the running values).
 void batch_norm_backward(const Cpu&, const BatchNormShape&, bool training, ConstView x, ConstView y, ConstView dy,
-                         ConstView gamma, ConstView saved_mean, ConstView saved_inv_std, View dx, View dgamma, View dbeta,
-                         View d_residual);
+                         ConstView gamma, ConstView saved_mean, ConstView saved_inv_std, View dx, View dgamma,
+                         View dbeta, View d_residual);
 
 }  // namespace gf

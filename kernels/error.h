@@ -6,7 +6,14 @@
 namespace gf {
 
 // The program's exit code (apps print the message on one line of stderr and return it).
-enum class ErrorKind { failure = 1, usage = 2, bad_data = 3, some_cases_failed = 4, out_of_memory = 5, interrupted = 130 };
+enum class ErrorKind {
+  failure = 1,
+  usage = 2,
+  bad_data = 3,
+  some_cases_failed = 4,
+  out_of_memory = 5,
+  interrupted = 130
+};
 
 class Error : public std::runtime_error {
  public:
@@ -18,7 +25,8 @@ class Error : public std::runtime_error {
     std::string remedy;    // what to do; may be empty
   };
 
-  explicit Error(ErrorKind kind, Parts parts) : std::runtime_error(join(parts)), kind_(kind), parts_(std::move(parts)) {}
+  explicit Error(ErrorKind kind, Parts parts)
+      : std::runtime_error(join(parts)), kind_(kind), parts_(std::move(parts)) {}
   ErrorKind kind() const { return kind_; }
   const Parts& parts() const { return parts_; }
 
@@ -43,8 +51,8 @@ class Error : public std::runtime_error {
 }
 
 // A file or data set that is not as it must be.
-[[noreturn]] inline void bad_data(std::string what, std::string where, std::string expected = {}, std::string found = {},
-                                  std::string remedy = {}) {
+[[noreturn]] inline void bad_data(std::string what, std::string where, std::string expected = {},
+                                  std::string found = {}, std::string remedy = {}) {
   throw Error(ErrorKind::bad_data,
               {std::move(what), std::move(where), std::move(expected), std::move(found), std::move(remedy)});
 }

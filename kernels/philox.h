@@ -23,7 +23,8 @@ GF_HOST_DEVICE inline Philox4 philox(std::uint64_t seed, std::uint64_t stream, s
   std::uint32_t c2 = static_cast<std::uint32_t>(stream), c3 = static_cast<std::uint32_t>(stream >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
-    const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0,
+                        n2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
     c1 = static_cast<std::uint32_t>(p1);
     c3 = static_cast<std::uint32_t>(p0);
     c0 = n0;
@@ -35,6 +36,8 @@ GF_HOST_DEVICE inline Philox4 philox(std::uint64_t seed, std::uint64_t stream, s
 }
 
 // A float in [0, 1) from 24 random bits.
-GF_HOST_DEVICE inline float uniform01(std::uint32_t bits) { return static_cast<float>(bits >> 8) * (1.0f / 16777216.0f); }
+GF_HOST_DEVICE inline float uniform01(std::uint32_t bits) {
+  return static_cast<float>(bits >> 8) * (1.0f / 16777216.0f);
+}
 
 }  // namespace gf

@@ -1,9 +1,11 @@
 #pragma once
 // Resize of (n,h,w,c) float32, any pixel stride, to y's height and width (up or down, no antialiasing).
-//   nearest:            source = floor(i * in / out)                              (PyTorch's "nearest")
+//   nearest:            source = floor(i * in / out), exact                       (PyTorch's "nearest")
 //   bilinear:           source = max(0, (i + 0.5) * in / out - 0.5)               (align_corners = false)
 //   bilinear_corners:   source = i * (in - 1) / (out - 1), 0 where out is 1       (align_corners = true)
-// The backward is the exact adjoint; its result is assigned, its sums have a fixed order.
+// PyTorch works positions out in float32, here they are exact: results can differ by 1e-6 of the position, and
+// "nearest" in the rare case where its rounding crosses a pixel. The backward is the exact adjoint; its result is
+// assigned, its sums have a fixed order. Bytes at least: 4 per element of both maps.
 #include "kernels/context.h"
 #include "kernels/view.h"
 

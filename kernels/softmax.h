@@ -1,5 +1,6 @@
 #pragma once
-// Softmax over channels of (n,h,w,c) float32, any pixel stride; the maximum is subtracted first.
+// Softmax over channels of (n,h,w,c) float32, any pixel stride; the maximum is subtracted first. Outputs are assigned
+// and may alias inputs. A NaN among a pixel's channels makes all of them NaN.
 #include "kernels/context.h"
 #include "kernels/view.h"
 
@@ -9,7 +10,7 @@ void softmax(const Cpu&, ConstView x, View y);
 void log_softmax(const Cpu&, ConstView x, View y);
 // dx = y * (dy - sum_c dy * y), y = softmax(x)
 void softmax_backward(const Cpu&, ConstView y, ConstView dy, View dx);
-// label[n,h,w,0] = index of the first largest channel; label i32
+// label[n,h,w,0] = index of the first largest channel, a NaN being larger than everything; label i32
 void argmax_channels(const Cpu&, ConstView x, View label);
 
 }  // namespace gf

@@ -40,8 +40,9 @@ NetworkOutput FANet::forward(const Tensor& x, Random& random) const {
   const Tensor u9 = up9_(d8);
   const Tensor d9 = strip9_(decoder9_(concat_channels({u9, e1})));
   const Tensor kept = training() ? dropout2d(d9, dropout_, random) : d9;
-  return {classifier_(kept),
-          {{"encoder1", e1}, {"encoder2", e2}, {"encoder3", e3}, {"encoder4", e4}, {"up7", u7}, {"up8", u8}, {"up9", u9}}};
+  return {
+      classifier_(kept),
+      {{"encoder1", e1}, {"encoder2", e2}, {"encoder3", e3}, {"encoder4", e4}, {"up7", u7}, {"up8", u8}, {"up9", u9}}};
 }
 
 }  // namespace gf

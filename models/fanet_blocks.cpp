@@ -48,7 +48,8 @@ SKBlock::SKBlock(const Owner& owner, std::int64_t in, std::int64_t out, bool pro
       conv_out({this, "conv_out"}, out, out, 1, {.bias = false, .init = kXavier}),
       bn_out({this, "bn_out"}, out, kRelu) {
   if (!project) return;
-  shortcut = std::make_unique<Conv2d>(Owner{this, "shortcut"}, in, out, 1, Conv2d::Options{.bias = false, .init = kXavier});
+  shortcut =
+      std::make_unique<Conv2d>(Owner{this, "shortcut"}, in, out, 1, Conv2d::Options{.bias = false, .init = kXavier});
   bn_shortcut = std::make_unique<BatchNorm2d>(Owner{this, "bn_shortcut"}, out);
 }
 
@@ -81,8 +82,8 @@ Tensor StripPooling::operator()(const Tensor& x) const {
   const Tensor b = up(pool1(adaptive_avg_pool(x1, grid1, grid1)));
   const Tensor d = up(pool2(adaptive_avg_pool(x1, grid2, grid2)));
   const float inverse_h = 1.0f / static_cast<float>(h), inverse_w = 1.0f / static_cast<float>(w);
-  const Tensor row = horizontal(sum_to(x2, {n, 1, w, c}, inverse_h));     // one row of column means
-  const Tensor column = vertical(sum_to(x2, {n, h, 1, c}, inverse_w));    // one column of row means
+  const Tensor row = horizontal(sum_to(x2, {n, 1, w, c}, inverse_h));   // one row of column means
+  const Tensor column = vertical(sum_to(x2, {n, h, 1, c}, inverse_w));  // one column of row means
   const Tensor y1 = out1(relu(merge == StripMerge::sum ? a + b + d : concat_channels({a, b, d})));
   const Tensor y2 = out2(relu(row + column));  // broadcast: the nearest enlargement of a row is its repetition
   return out(concat_channels({y1, merge == StripMerge::sum ? y2 : x * y2}), x);

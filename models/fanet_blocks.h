@@ -5,7 +5,8 @@
 namespace gf {
 
 // Selective kernel: a 5x5 and a 3x3 branch, A and B, mixed per channel by a softmax over the two:
-//   s = mean over h, w of (A + B);  z = ReLU(BN(1x1 c -> c/2));  (w5, w3) = softmax(attend5 z, attend3 z);  y = w5 A + w3 B
+//   s = mean over h, w of (A + B);  z = ReLU(BN(1x1 c -> c/2));  (w5, w3) = softmax(attend5 z, attend3 z);  y = w5 A +
+//   w3 B
 struct SKConv : Module {
   Conv2d conv5;
   BatchNorm2d bn5;
@@ -42,8 +43,8 @@ struct DoubleConv : Module {
   Tensor operator()(const Tensor& x) const { return block2(block1(x)); }
 };
 
-// How StripPooling joins its three square maps: `sum` (StripPooling) or `concat` (StripPooling2, where the pooled maps have
-// half the channels and the strips gate the input).
+// How StripPooling joins its three square maps: `sum` (StripPooling) or `concat` (StripPooling2, where the pooled maps
+// have half the channels and the strips gate the input).
 enum class StripMerge { sum, concat };
 
 // Context from whole rows and columns and from two square grids of grid1 and grid2 cells a side.

@@ -15,11 +15,13 @@ struct Stage {
   std::int64_t channels;
   int blocks, stride;
 };
-constexpr Stage kStages[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+constexpr Stage kStages[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                             {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
 constexpr std::size_t kSkips[] = {13, 6, 3, 1};  // the block whose output each decoder level joins
 constexpr std::int64_t kUpChannels[] = {96, 32, 24, 16};
 
-std::unique_ptr<ConvNorm> conv_norm(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, ConvNorm::Options o) {
+std::unique_ptr<ConvNorm> conv_norm(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k,
+                                    ConvNorm::Options o) {
   o.init = kInit;
   return std::make_unique<ConvNorm>(owner, in, out, k, o);
 }
@@ -30,7 +32,8 @@ InvertedResidual::InvertedResidual(const Owner& owner, std::int64_t in, std::int
     : Module(owner), residual(stride == 1 && in == out) {
   const std::int64_t hidden = in * expansion;
   if (expansion != 1) expand = conv_norm({this, "expand"}, in, hidden, 1, {.act = kRelu6});
-  depthwise = conv_norm({this, "depthwise"}, hidden, hidden, 3, {.stride = stride, .groups = static_cast<int>(hidden), .act = kRelu6});
+  depthwise = conv_norm({this, "depthwise"}, hidden, hidden, 3,
+                        {.stride = stride, .groups = static_cast<int>(hidden), .act = kRelu6});
   project = conv_norm({this, "project"}, hidden, out, 1, {});
 }
 
@@ -41,7 +44,8 @@ Tensor InvertedResidual::operator()(const Tensor& x) const {
 
 MobileUNet::MobileUNet(const NetworkOptions& o)
     : tap_channels_(scaled_channels(24, o.width)),
-      stem_({this, "stem"}, o.in_channels, scaled_channels(32, o.width), 3, {.stride = 2, .act = kRelu6, .init = kInit}) {
+      stem_({this, "stem"}, o.in_channels, scaled_channels(32, o.width), 3,
+            {.stride = 2, .act = kRelu6, .init = kInit}) {
   std::int64_t c = scaled_channels(32, o.width);
   for (const Stage& stage : kStages) {
     for (int i = 0; i < stage.blocks; ++i) {

@@ -1,8 +1,7 @@
 #pragma once
-// Mobile U-Net, the compact student (method 5.2): MobileNetV2's inverted residuals as encoder, transposed convolutions and
-// inverted residuals as decoder. Stride 32. Taps: block1, block3, block6, block13, merge1..merge4; the paper distils block3
-// and merge3 (24 channels, 1/4 resolution).
-// Weights: N(0, sqrt(2 / (k*k*C_out))), biases 0.
+// Mobile U-Net, the compact student (method 5.2): MobileNetV2's inverted residuals as encoder, transposed convolutions
+// and inverted residuals as decoder. Stride 32. Taps: block1, block3, block6, block13, merge1..merge4; the paper
+// distils block3 and merge3 (24 channels, 1/4 resolution). Weights: N(0, sqrt(2 / (k*k*C_out))), biases 0.
 #include "engine/nn/conv_norm.h"
 #include "models/network.h"
 

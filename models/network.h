@@ -41,9 +41,9 @@ class Network : public Module {
   using Module::Module;
   // x (n,h,w,in_channels), h and w multiples of stride(). `random` feeds dropout while training.
   virtual NetworkOutput forward(const Tensor& x, Random& random) const = 0;
-  virtual std::int64_t stride() const = 0;             // h and w must be multiples of this
+  virtual std::int64_t stride() const = 0;  // h and w must be multiples of this
   virtual TapPair default_taps() const = 0;
-  virtual std::int64_t tap_channels() const = 0;       // of the default taps
+  virtual std::int64_t tap_channels() const = 0;                         // of the default taps
   virtual std::int64_t unused_released_parameters() const { return 0; }  // in the released code, never used
 };
 

@@ -4,8 +4,8 @@
 
 namespace gf {
 
-// Batch normalisation with the activation and residual addition behind it. gamma starts at 1, beta at 0, running mean 0,
-// running variance 1. File names as in PyTorch: weight, bias, running_mean, running_var.
+// Batch normalisation with the activation and residual addition behind it. gamma starts at 1, beta at 0, running mean
+// 0, running variance 1. File names as in PyTorch: weight, bias, running_mean, running_var.
 struct BatchNorm2d : Module {
   Tensor weight, bias, running_mean, running_var;
   BatchNormShape shape;

@@ -12,7 +12,9 @@ void initialise_weights(WeightInit init, const Tensor& weight, const Tensor& bia
                         std::uint64_t seed, const std::string& path) {
   const float default_bound = static_cast<float>(1.0 / std::sqrt(fan_in));
   switch (init) {
-    case WeightInit::pytorch: init_uniform(weight, default_bound, seed, path + ".weight"); break;
+    case WeightInit::pytorch:
+      init_uniform(weight, default_bound, seed, path + ".weight");
+      break;
     case WeightInit::xavier_uniform:
       init_uniform(weight, static_cast<float>(std::sqrt(6.0 / (fan_in + fan_out))), seed, path + ".weight");
       break;
@@ -33,8 +35,12 @@ Conv2d::Conv2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, 
     : Module(owner), init(o.init) {
   weight = parameter("weight", {out, k.h, k.w, in / o.groups}, FileLayout::convolution);
   if (o.bias) bias = parameter("bias", {1, 1, 1, out}, FileLayout::vector);
-  shape = {.stride_h = o.stride, .stride_w = o.stride, .pad_h = static_cast<int>(o.dilation * (k.h - 1) / 2),
-           .pad_w = static_cast<int>(o.dilation * (k.w - 1) / 2), .dilation_h = o.dilation, .dilation_w = o.dilation,
+  shape = {.stride_h = o.stride,
+           .stride_w = o.stride,
+           .pad_h = static_cast<int>(o.dilation * (k.h - 1) / 2),
+           .pad_w = static_cast<int>(o.dilation * (k.w - 1) / 2),
+           .dilation_h = o.dilation,
+           .dilation_w = o.dilation,
            .groups = o.groups};
 }
 
@@ -57,8 +63,8 @@ Tensor ConvTranspose2d::operator()(const Tensor& x) const { return transposed_co
 
 void ConvTranspose2d::initialise_own(std::uint64_t seed, const std::string& path) {
   const Shape& s = weight.shape();
-  // PyTorch takes fan_in from the weight's second axis, which for a transposed convolution is the output's channels; the
-  // published initialisation takes k*k*C_out. Both are area * c here.
+  // PyTorch takes fan_in from the weight's second axis, which for a transposed convolution is the output's channels;
+  // the published initialisation takes k*k*C_out. Both are area * c here.
   const double fan = static_cast<double>(s.h * s.w * s.c);
   initialise_weights(init, weight, bias, fan, fan, seed, path);
 }

@@ -10,7 +10,8 @@ namespace {
 std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
 }  // namespace
 
-void Module::collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const {
+void Module::collect(const std::string& path, std::vector<NamedTensor> Module::*list,
+                     std::vector<NamedTensor>& all) const {
   for (const NamedTensor& t : this->*list) all.push_back({join(path, t.name), t.tensor, t.layout});
   for (const Child& c : children_) c.module->collect(join(path, c.name), list, all);
 }

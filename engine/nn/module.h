@@ -1,6 +1,6 @@
 #pragma once
-// Named modules. A module registers itself with its owner, its parameters and buffers with itself, so a parameter's name is
-// the path that leads to it ("encoder3.block1.sk.conv5.weight"). Modules do not move or copy.
+// Named modules. A module registers itself with its owner, its parameters and buffers with itself, so a parameter's
+// name is the path that leads to it ("encoder3.block1.sk.conv5.weight"). Modules do not move or copy.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -45,7 +45,7 @@ class Module {
   bool training() const { return training_; }
   void train(bool on = true);  // this module and all below
   void eval() { train(false); }
-  void freeze();               // takes the gradient slots away: nothing below is taped
+  void freeze();  // takes the gradient slots away: nothing below is taped
 
   // Every module that knows how draws its parameters: from `seed` and the parameter's own name.
   void initialise(std::uint64_t seed, const std::string& path = {});

@@ -11,9 +11,10 @@ namespace {
 Tensor piecewise_linear_backward(Unary op, float p, const Tensor& x, const Tensor& dy) {
   Tensor dx = Tensor::empty(x.shape(), DType::f32, x.device());
   on(x.device(), [&](const auto& d) { unary_backward(d, op, p, x.view(), dy.view(), dx.mutable_view()); });
-  return record("piecewise_linear_backward", dx, {dy}, [op, p, x](const Tensor& g, const Needs&) -> std::vector<Tensor> {
-    return {piecewise_linear_backward(op, p, x, g)};
-  });
+  return record("piecewise_linear_backward", dx, {dy},
+                [op, p, x](const Tensor& g, const Needs&) -> std::vector<Tensor> {
+                  return {piecewise_linear_backward(op, p, x, g)};
+                });
 }
 
 Tensor piecewise_linear(const char* name, Unary op, float p, const Tensor& x) {

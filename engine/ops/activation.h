@@ -9,6 +9,6 @@ Tensor relu(const Tensor& x);                     // max(x, 0), derivative 0 at 
 Tensor leaky_relu(const Tensor& x, float slope);  // x > 0 ? x : slope * x
 Tensor relu6(const Tensor& x);                    // min(max(x, 0), 6)
 Tensor tanh(const Tensor& x);
-Tensor sigmoid(const Tensor& x);                  // 1 / (1 + exp(-x))
+Tensor sigmoid(const Tensor& x);  // 1 / (1 + exp(-x))
 
 }  // namespace gf

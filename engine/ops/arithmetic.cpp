@@ -17,8 +17,9 @@ std::int64_t joined(std::int64_t a, std::int64_t b, const Shape& sa, const Shape
 
 Tensor compute(Binary op, const Tensor& a, const Tensor& b) {
   const Shape &s = a.shape(), &t = b.shape();
-  Tensor y = Tensor::empty({joined(s.n, t.n, s, t), joined(s.h, t.h, s, t), joined(s.w, t.w, s, t), joined(s.c, t.c, s, t)},
-                           DType::f32, a.device());
+  Tensor y =
+      Tensor::empty({joined(s.n, t.n, s, t), joined(s.h, t.h, s, t), joined(s.w, t.w, s, t), joined(s.c, t.c, s, t)},
+                    DType::f32, a.device());
   on(a.device(), [&](const auto& d) { binary(d, op, a.view(), b.view(), y.mutable_view()); });
   return y;
 }
@@ -76,7 +77,8 @@ Tensor operator+(const Tensor& x, float a) {
                 [](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {dy}; });
 }
 
-// d exp(x) = exp(x) dx. The saved result is off the tape; where the gradient itself is taped it is computed anew from x.
+// d exp(x) = exp(x) dx. The saved result is off the tape; where the gradient itself is taped it is computed anew from
+// x.
 Tensor exp(const Tensor& x) {
   const Tensor y = apply_unary(Unary::exp, 0, x);
   return record("exp", y, {x}, [x, y = y.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {

@@ -22,8 +22,8 @@ Tensor square(const Tensor& x);
 
 // alpha * sum over every axis where `to` has extent 1; the adjoint of broadcasting.
 Tensor sum_to(const Tensor& x, const Shape& to, float alpha = 1.0f);
-Tensor sum(const Tensor& x);        // scalar
-Tensor mean(const Tensor& x);       // scalar
+Tensor sum(const Tensor& x);           // scalar
+Tensor mean(const Tensor& x);          // scalar
 Tensor spatial_mean(const Tensor& x);  // (n,1,1,c): global average pooling
 Tensor broadcast_to(const Tensor& x, const Shape& to);
 

@@ -43,7 +43,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   }
   return record(
       "batch_norm", y, {x, gamma, beta, residual},
-      [x = x.detach(), y = y.detach(), gamma = gamma.detach(), mean, inv_std, p, training](const Tensor& dy, const Needs& needs) {
+      [x = x.detach(), y = y.detach(), gamma = gamma.detach(), mean, inv_std, p, training](const Tensor& dy,
+                                                                                           const Needs& needs) {
         std::vector<Tensor> g(4);
         for (const int i : {0, 1, 2}) g[i] = Tensor::empty(i == 0 ? x.shape() : gamma.shape(), DType::f32, x.device());
         if (needs[3]) g[3] = Tensor::empty(x.shape(), DType::f32, x.device());

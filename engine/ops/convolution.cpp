@@ -10,16 +10,19 @@ namespace {
 
 ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
-Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p, ConvolutionActivation act) {
+Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
+               ConvolutionActivation act) {
   Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), DType::f32, x.device());
   MacCounter::add(y.shape().pixels() * w.count());
-  on(x.device(), [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
+  on(x.device(),
+     [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
   return y;
 }
 
 Tensor input_grad(const Tensor& dy, const Tensor& w, const Tensor& bias, const Shape& x, const ConvolutionShape& p) {
   Tensor dx = Tensor::empty(x, DType::f32, dy.device());
-  on(dy.device(), [&](const auto& d) { convolution_input_grad(d, p, dy.view(), w.view(), view_or_null(bias), dx.mutable_view()); });
+  on(dy.device(),
+     [&](const auto& d) { convolution_input_grad(d, p, dy.view(), w.view(), view_or_null(bias), dx.mutable_view()); });
   return dx;
 }
 
@@ -50,11 +53,12 @@ Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor
 }
 
 // With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy
-Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p, int output_pad) {
+Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
+                              int output_pad) {
   const Shape &s = x.shape(), &k = w.shape();
   if (k.n != s.c)
-    fail("transposed convolution: weight does not fit", "x " + s.str() + ", w " + k.str(), std::to_string(s.c) + " input channels",
-         std::to_string(k.n));
+    fail("transposed convolution: weight does not fit", "x " + s.str() + ", w " + k.str(),
+         std::to_string(s.c) + " input channels", std::to_string(k.n));
   const Shape out{s.n, (s.h - 1) * p.stride_h - 2 * p.pad_h + p.dilation_h * (k.h - 1) + 1 + output_pad,
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
   MacCounter::add(s.pixels() * w.count());
@@ -70,12 +74,13 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
 
 // Linear in dy and in w: d/d(dy) = convolution(g, w), d/dw = weight_grad(g, dy)
 Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x, const ConvolutionShape& p) {
-  return record("convolution_input_grad", input_grad(dy, w, {}, x, p), {dy, w}, [dy, w, p](const Tensor& g, const Needs& needs) {
-    std::vector<Tensor> r(2);
-    if (needs[0]) r[0] = convolution(g, w, {}, p);
-    if (needs[1]) r[1] = convolution_weight_grad(g, dy, w.shape(), p);
-    return r;
-  });
+  return record("convolution_input_grad", input_grad(dy, w, {}, x, p), {dy, w},
+                [dy, w, p](const Tensor& g, const Needs& needs) {
+                  std::vector<Tensor> r(2);
+                  if (needs[0]) r[0] = convolution(g, w, {}, p);
+                  if (needs[1]) r[1] = convolution_weight_grad(g, dy, w.shape(), p);
+                  return r;
+                });
 }
 
 // Linear in x and in dy: d/dx = input_grad(dy, g), d/d(dy) = convolution(x, g)

@@ -35,10 +35,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& cl
     cross_entropy_forward(d, ignore_index, logits.view(), label.view(), weights(), loss.mutable_view(), &bad);
   });
   refuse_bad_labels(bad, logits, label);
-  return record_loss("cross_entropy", loss, logits,
-                     [=](const auto& d, ConstView z, ConstView dy, View dz) {
-                       cross_entropy_backward(d, ignore_index, z, label.view(), weights(), dy, dz);
-                     });
+  return record_loss("cross_entropy", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {
+    cross_entropy_backward(d, ignore_index, z, label.view(), weights(), dy, dz);
+  });
 }
 
 Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, float smooth) {
@@ -46,7 +45,8 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
   const Tensor sums = Tensor::empty({1, 1, 1, 3 * logits.shape().c}, DType::f32, logits.device());
   std::int64_t bad = 0;
   on(logits.device(), [&](const auto& d) {
-    dice_loss_forward(d, ignore_index, smooth, logits.view(), label.view(), loss.mutable_view(), sums.mutable_view(), &bad);
+    dice_loss_forward(d, ignore_index, smooth, logits.view(), label.view(), loss.mutable_view(), sums.mutable_view(),
+                      &bad);
   });
   refuse_bad_labels(bad, logits, label);
   return record_loss("dice_loss", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {
@@ -57,7 +57,8 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
 Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool element_mean) {
   const Tensor loss = Tensor::empty({}, DType::f32, student.device());
   const Tensor t = teacher.detach();
-  on(student.device(), [&](const auto& d) { kd_loss_forward(d, tau, element_mean, student.view(), t.view(), loss.mutable_view()); });
+  on(student.device(),
+     [&](const auto& d) { kd_loss_forward(d, tau, element_mean, student.view(), t.view(), loss.mutable_view()); });
   return record_loss("kd_loss", loss, student, [=](const auto& d, ConstView z, ConstView dy, View dz) {
     kd_loss_backward(d, tau, element_mean, z, t.view(), dy, dz);
   });

@@ -7,7 +7,8 @@
 namespace gf {
 
 // class_weights (1,1,1,classes) or empty.
-Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights = {}, int ignore_index = kNoIgnore);
+Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights = {},
+                     int ignore_index = kNoIgnore);
 Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index = kNoIgnore, float smooth = 1e-5f);
 // The teacher's logits are constants.
 Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau = 1.0f, bool element_mean = true);

@@ -22,7 +22,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   const std::int64_t rows = transpose_a ? s.c : s.w, inner = transpose_a ? s.w : s.c;
   const std::int64_t inner_b = transpose_b ? t.c : t.w, cols = transpose_b ? t.w : t.c;
   if (s.h != 1 || t.h != 1 || inner != inner_b || (s.n != t.n && s.n != 1 && t.n != 1))
-    fail("matrix product of matrices that do not fit", s.str() + (transpose_a ? "^T" : "") + " * " + t.str() + (transpose_b ? "^T" : ""));
+    fail("matrix product of matrices that do not fit",
+         s.str() + (transpose_a ? "^T" : "") + " * " + t.str() + (transpose_b ? "^T" : ""));
   Tensor y = Tensor::empty({std::max(s.n, t.n), 1, rows, cols}, DType::f32, a.device());
   MacCounter::add(y.count() * inner);
   on(a.device(), [&](const auto& d) { matmul(d, transpose_a, transpose_b, a.view(), b.view(), y.mutable_view()); });

@@ -9,9 +9,10 @@ namespace {
 Tensor resize_adjoint(const Tensor& dy, const Shape& to, ResizeMode mode) {
   const Tensor dx = Tensor::empty(to, DType::f32, dy.device());
   on(dy.device(), [&](const auto& d) { resize_backward(d, mode, dy.view(), dx.mutable_view()); });
-  return record("resize_adjoint", dx, {dy}, [s = dy.shape(), mode](const Tensor& g, const Needs&) -> std::vector<Tensor> {
-    return {resize(g, s.h, s.w, mode)};
-  });
+  return record("resize_adjoint", dx, {dy},
+                [s = dy.shape(), mode](const Tensor& g, const Needs&) -> std::vector<Tensor> {
+                  return {resize(g, s.h, s.w, mode)};
+                });
 }
 
 }  // namespace

@@ -9,12 +9,14 @@ Tensor salience(const Tensor& map, const SalienceShape& p) {
   const Shape& s = map.shape();
   const Tensor positions = Tensor::empty({s.n, 1, 1, s.c}, DType::i32, map.device());
   const Tensor patches = Tensor::empty({s.n, 1, s.c, static_cast<std::int64_t>(p.k) * p.k}, DType::f32, map.device());
-  on(map.device(), [&](const auto& d) { salience_forward(d, p, map.view(), positions.mutable_view(), patches.mutable_view()); });
+  on(map.device(),
+     [&](const auto& d) { salience_forward(d, p, map.view(), positions.mutable_view(), patches.mutable_view()); });
   return record(
       "salience", patches, {map},
       [s, p, positions](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
         const Tensor df = Tensor::empty(s, DType::f32, dy.device());
-        on(dy.device(), [&](const auto& d) { salience_backward(d, p, positions.view(), dy.view(), df.mutable_view()); });
+        on(dy.device(),
+           [&](const auto& d) { salience_backward(d, p, positions.view(), dy.view(), df.mutable_view()); });
         return {df};
       },
       Differentiable::once);
@@ -22,18 +24,20 @@ Tensor salience(const Tensor& map, const SalienceShape& p) {
 
 namespace {
 
-// Vertex and edge loss come from one kernel but are two ops on the tape, each with its own upstream weight; the backward
-// of one runs the kernel with the other's weight at zero.
+// Vertex and edge loss come from one kernel but are two ops on the tape, each with its own upstream weight; the
+// backward of one runs the kernel with the other's weight at zero.
 Tensor record_term(const char* name, const Tensor& loss, bool is_edge, const std::vector<Tensor>& student,
                    const std::vector<Tensor>& teacher, const VariationGraphShape& p) {
   return record(
       name, loss, student,
       [is_edge, teacher, p, s = student[0].detach(), t = student[1].detach()](const Tensor& dy, const Needs&) {
         const Tensor zero = Tensor::scalar(0.0f, dy.device());
-        std::vector<Tensor> g{Tensor::empty(s.shape(), DType::f32, dy.device()), Tensor::empty(t.shape(), DType::f32, dy.device())};
+        std::vector<Tensor> g{Tensor::empty(s.shape(), DType::f32, dy.device()),
+                              Tensor::empty(t.shape(), DType::f32, dy.device())};
         on(dy.device(), [&](const auto& d) {
-          variation_graph_backward(d, p, s.view(), t.view(), teacher[0].view(), teacher[1].view(), (is_edge ? zero : dy).view(),
-                                   (is_edge ? dy : zero).view(), g[0].mutable_view(), g[1].mutable_view());
+          variation_graph_backward(d, p, s.view(), t.view(), teacher[0].view(), teacher[1].view(),
+                                   (is_edge ? zero : dy).view(), (is_edge ? dy : zero).view(), g[0].mutable_view(),
+                                   g[1].mutable_view());
         });
         return g;
       },

@@ -6,7 +6,7 @@
 
 namespace gf {
 
-Tensor reshape(const Tensor& x, const Shape& to);  // dense copy only where x is not dense
+Tensor reshape(const Tensor& x, const Shape& to);                                // dense copy only where x is not dense
 Tensor slice_channels(const Tensor& x, std::int64_t begin, std::int64_t count);  // a view of x, no copy
 Tensor slice_images(const Tensor& x, std::int64_t begin, std::int64_t count);    // a view of x, no copy
 

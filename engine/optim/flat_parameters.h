@@ -1,6 +1,6 @@
 #pragma once
-// A module's parameters and gradients as two flat buffers (one optimiser kernel serves the whole model) with a table from
-// name to offset. Offsets are multiples of 256 bytes; the padding is zero.
+// A module's parameters and gradients as two flat buffers (one optimiser kernel serves the whole model) with a table
+// from name to offset. Offsets are multiples of 256 bytes; the padding is zero.
 #include <string>
 #include <vector>
 
@@ -33,7 +33,7 @@ class FlatParameters {
   };
   std::vector<Range> ranges_with_gradient() const;
 
-  double gradient_norm() const;          // over the ranges above
+  double gradient_norm() const;  // over the ranges above
   void scale_gradients(float factor);
   Tensor slice(const Tensor& flat, Range r) const;  // (1,1,1,end-begin) view of a buffer laid out like this one
   Tensor like() const;                              // a zeroed buffer of the same size, for moments

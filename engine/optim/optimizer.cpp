@@ -27,9 +27,10 @@ void Optimizer::step(double lr) {
         sgd_step(d, {lr, options_.momentum, options_.weight_decay, steps_ == 1}, view(parameters_.gradients()),
                  view(parameters_.values()), view(state_[0].buffer));
       } else {
-        adam_step(d,
-                  {lr, options_.beta1, options_.beta2, options_.eps, options_.weight_decay, options_.name == "adamw", steps_},
-                  view(parameters_.gradients()), view(parameters_.values()), view(state_[0].buffer), view(state_[1].buffer));
+        adam_step(
+            d,
+            {lr, options_.beta1, options_.beta2, options_.eps, options_.weight_decay, options_.name == "adamw", steps_},
+            view(parameters_.gradients()), view(parameters_.values()), view(state_[0].buffer), view(state_[1].buffer));
       }
     });
   }

@@ -7,8 +7,8 @@
 namespace gf {
 
 struct Schedule {
-  std::string name = "poly";  // constant, poly, step
-  double power = 0.9;                    // poly: lr * (1 - step/total)^power
+  std::string name = "poly";                  // constant, poly, step
+  double power = 0.9;                         // poly: lr * (1 - step/total)^power
   std::vector<std::int64_t> milestones = {};  // step: lr * gamma^(milestones passed)
   double gamma = 0.1;
 

@@ -1,5 +1,7 @@
 #include "kernels/cpu/onednn.h"
 
+#include <omp.h>
+
 #include <array>
 #include <list>
 #include <map>
@@ -122,19 +124,20 @@ class Plan {
 namespace {
 
 // The plans of one thread, the least recently used dropped first. A network has a few hundred distinct problems; the
-// bound only matters where image sizes keep changing.
-template <class Key>
+// bound only matters where image sizes keep changing. Plans are made for a number of threads, so it is part of the key.
+template <class Problem>
 class PlanCache {
  public:
   template <class Make>
-  Plan& get(const Key& key, const Make& make) {
+  Plan& get(const Problem& problem, const Make& make) {
+    const Key key{problem, omp_get_max_threads()};
     if (auto it = index_.find(key); it != index_.end()) {
       plans_.splice(plans_.begin(), plans_, it->second);
       return plans_.front().second;
     }
     plans_.emplace_front(key, make());
     index_[key] = plans_.begin();
-    if (plans_.size() > 1024) {
+    if (plans_.size() > kMaxPlans) {
       index_.erase(plans_.back().first);
       plans_.pop_back();
     }
@@ -142,11 +145,13 @@ class PlanCache {
   }
 
  private:
+  static constexpr std::size_t kMaxPlans = 1024;
+  using Key = std::pair<Problem, int>;
   std::list<std::pair<Key, Plan>> plans_;
   std::map<Key, typename std::list<std::pair<Key, Plan>>::iterator> index_;
 };
 
-using ConvolutionKey = std::array<std::int64_t, 24>;
+using ConvolutionKey = std::array<std::int64_t, 22>;
 
 ConvolutionKey key_of(const ConvolutionProblem& q) {
   const auto& s = q.shape;

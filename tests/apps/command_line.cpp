@@ -40,7 +40,8 @@ const std::string& disc_config(const std::string& folder) {
   static std::string path;
   write_discs(folder + "/data", 18, 40);
   path = folder + "/discs.toml";
-  write_text(path, "[data]\nlayout = \"images_masks\"\nroot = \"" + folder + "/data\"\nclass_names = [\"background\", \"disc\"]\n" +
+  write_text(path, "[data]\nlayout = \"images_masks\"\nroot = \"" + folder +
+                       "/data\"\nclass_names = [\"background\", \"disc\"]\n" +
                        "[model]\narch = \"mobile_unet\"\nwidth = 0.25\n" +
                        "[train]\nmax_iterations = 12\nbatch_size = 4\neval_every = 6\nsave_every = 4\n" +
                        "[optim]\nlr = 3e-3\n[loss]\nce = 0.5\ndice = 0.5\n[paraphrase]\nmax_iterations = 4\n");
@@ -70,12 +71,15 @@ bool wait_for(const std::string& file) {
 
 TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
   const TemporaryFolder t;
-  const std::string config = disc_config(t.path()), teacher = t.path() + "/teacher", alone = t.path() + "/alone", flow = t.path() + "/flow";
-  Outcome o = run("train -c " + config + " --set model.arch=fanet --set model.width=0.05 --set model.dropout=0 -o " + teacher);
+  const std::string config = disc_config(t.path()), teacher = t.path() + "/teacher", alone = t.path() + "/alone",
+                    flow = t.path() + "/flow";
+  Outcome o =
+      run("train -c " + config + " --set model.arch=fanet --set model.width=0.05 --set model.dropout=0 -o " + teacher);
   INFO(o.text);
   REQUIRE(o.code == 0);
-  for (const char* file : {"config.toml", "env.json", "log.txt", "metrics.csv", "report.html", "test/summary.json", "test/per_case.csv",
-                           "test/per_class.csv", "checkpoints/best.gfm", "checkpoints/final.gfm", "checkpoints/latest.gfm"})
+  for (const char* file :
+       {"config.toml", "env.json", "log.txt", "metrics.csv", "report.html", "test/summary.json", "test/per_case.csv",
+        "test/per_class.csv", "checkpoints/best.gfm", "checkpoints/final.gfm", "checkpoints/latest.gfm"})
     CHECK_MESSAGE(fs::exists(teacher + "/" + file), file);
   REQUIRE(run("train -q -c " + config + " -o " + alone).code == 0);
 
@@ -84,10 +88,12 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
   CHECK(o.text.find("paraphraser") != std::string::npos);
   o = run("paraphrase -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm -o " + flow);
   CHECK_MESSAGE(o.code == 0, o.text);
-  o = run("distill -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm --compare " + alone + " -o " + flow);
+  o = run("distill -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm --compare " + alone + " -o " +
+          flow);
   CHECK_MESSAGE(o.code == 0, o.text);
   const std::string report = read_text(flow + "/report.html");
-  for (const char* text : {"mobile_unet alone", "mobile_unet + Graph Flow", "teacher fanet", "data:image/png;base64,", "vertex"})
+  for (const char* text :
+       {"mobile_unet alone", "mobile_unet + Graph Flow", "teacher fanet", "data:image/png;base64,", "vertex"})
     CHECK_MESSAGE(report.find(text) != std::string::npos, text);
   CHECK(read_text(flow + "/metrics.csv").find("share_edge") != std::string::npos);
 
@@ -157,7 +163,8 @@ TEST_CASE("an existing run is not overwritten by accident, and a checkpoint of a
   CHECK(o.code == 2);
   CHECK(o.text.find("--overwrite") != std::string::npos);
   CHECK(run("train -q --overwrite -c " + config + out).code == 0);
-  o = run("train -q -c " + config + " --set model.width=0.5 --init " + t.path() + "/run/checkpoints/final.gfm -o " + t.path() + "/other");
+  o = run("train -q -c " + config + " --set model.width=0.5 --init " + t.path() + "/run/checkpoints/final.gfm -o " +
+          t.path() + "/other");
   CHECK(o.code == 3);
   o = run("train -q -c " + config + " --init " + t.path() + "/run/checkpoints/final.gfm -o " + t.path() + "/other2");
   CHECK_MESSAGE(o.code == 0, o.text);
@@ -165,8 +172,11 @@ TEST_CASE("an existing run is not overwritten by accident, and a checkpoint of a
 
 TEST_CASE("Ctrl-C saves and says how to go on; kill -9 leaves the last checkpoint; both resume to the end") {
   const TemporaryFolder t;
-  const std::string config = disc_config(t.path()), folder = t.path() + "/run", latest = folder + "/checkpoints/latest.gfm";
-  const std::string flags = "train -q -c " + config + " --set train.max_iterations=4000 --set train.eval_every=0 --set train.save_every=3 -o " + folder;
+  const std::string config = disc_config(t.path()), folder = t.path() + "/run",
+                    latest = folder + "/checkpoints/latest.gfm";
+  const std::string flags = "train -q -c " + config +
+                            " --set train.max_iterations=4000 --set train.eval_every=0 --set train.save_every=3 -o " +
+                            folder;
   pid_t child = start(flags);
   REQUIRE(wait_for(latest));
   kill(child, SIGKILL);
@@ -184,7 +194,8 @@ TEST_CASE("Ctrl-C saves and says how to go on; kill -9 leaves the last checkpoin
   const std::int64_t second = read_checkpoint_state(latest).step;
   CHECK(second > first);
 
-  const Outcome o = run("train -q --resume -c " + config + " --set train.max_iterations=" + std::to_string(second + 2) + " -o " + folder);
+  const Outcome o = run("train -q --resume -c " + config + " --set train.max_iterations=" + std::to_string(second + 2) +
+                        " -o " + folder);
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(fs::exists(folder + "/checkpoints/final.gfm"));
 }

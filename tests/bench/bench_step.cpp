@@ -42,6 +42,9 @@ int main(int argc, char** argv) {
     if (i >= 3) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
   std::sort(seconds.begin(), seconds.end());
-  std::printf("{\"network\": \"%s\", \"width\": %g, \"median_ms\": %.2f, \"min_ms\": %.2f, \"loss\": %.5f, \"peak_mib\": %zu}\n", name,
-              width, 1e3 * seconds[seconds.size() / 2], 1e3 * seconds[0], loss_value, memory_statistics().total.peak >> 20);
+  std::printf(
+      "{\"network\": \"%s\", \"width\": %g, \"median_ms\": %.2f, \"min_ms\": %.2f, \"loss\": %.5f, \"peak_mib\": "
+      "%zu}\n",
+      name, width, 1e3 * seconds[seconds.size() / 2], 1e3 * seconds[0], loss_value,
+      memory_statistics().total.peak >> 20);
 }

@@ -86,8 +86,9 @@ struct Supervised {
     network = make_network(arch, o);
     network->initialise(3);
     const NetworkDescription d{arch, o, discs().class_names, discs().preprocessing};
-    task = std::make_unique<SupervisedTask>(*network, SupervisedOptions{.ce = 0.5, .dice = 0.5},
-                                            [this] { return segmentation_validation(*network, validation, discs()); }, d.to_entries());
+    task = std::make_unique<SupervisedTask>(
+        *network, SupervisedOptions{.ce = 0.5, .dice = 0.5},
+        [this] { return segmentation_validation(*network, validation, discs()); }, d.to_entries());
   }
 };
 
@@ -116,7 +117,8 @@ TEST_CASE("a network learns discs, and the checkpoint alone gives the same masks
 
 TEST_CASE("a run interrupted and resumed ends with the bits of the unbroken run") {
   const TemporaryFolder whole, parts;
-  const auto train = [&](const std::string& folder, Recorder& recorder, const std::string& resume, const std::atomic<bool>* stop) {
+  const auto train = [&](const std::string& folder, Recorder& recorder, const std::string& resume,
+                         const std::atomic<bool>* stop) {
     Supervised run("fanet", 0.05, 0.5f);  // dropout: the random position must travel too
     Loader loader(discs(), Split::train, loader_options());
     const TrainingResult r = run_training(*run.task, loader, options(folder, 11), recorder, resume, stop);
@@ -175,8 +177,9 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
     return list;
   };
   const std::vector<float> teacher_before = weights_of(*teacher);
-  ParaphraseTask unsupervised(paraphrasers, *teacher, taps, images,
-                              ParaphraserDescription{channels.first, channels.second, student->tap_channels(), taps}.to_entries());
+  ParaphraseTask unsupervised(
+      paraphrasers, *teacher, taps, images,
+      ParaphraserDescription{channels.first, channels.second, student->tap_channels(), taps}.to_entries());
   Loader loader(discs(), Split::train, loader_options());
   Recorder recorder;
   TrainerOptions o = options(folder.path(), 30);
@@ -242,5 +245,6 @@ TEST_CASE("a loss that is not finite stops the run and names the term") {
     if (p.name == "head2.bias") p.tensor.mutable_data()[0] = NAN;
   Loader loader(discs(), Split::train, loader_options());
   Recorder recorder;
-  CHECK_THROWS_WITH_AS(run_training(*run.task, loader, options(folder.path(), 3), recorder), doctest::Contains("term ce at step 1"), Error);
+  CHECK_THROWS_WITH_AS(run_training(*run.task, loader, options(folder.path(), 3), recorder),
+                       doctest::Contains("term ce at step 1"), Error);
 }

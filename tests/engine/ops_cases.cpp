@@ -40,7 +40,8 @@ void run(const std::string& use, const std::string& family_name, int order, std:
       FAIL_CHECK(c.name() << "\n    " << problem << "\n    again: GF_CASE='" << c.name() << "' test_engine -tc='" << use
                           << ": " << family_name << "'");
   }
-  if (!only) CHECK(count > 0);
+  if (only && count == 0) MESSAGE("no case named '", only, "' here");
+  CHECK((only || count > 0));
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ inline void write_discs(const std::string& folder, int count, int size) {
       for (int x = 0; x < size; ++x) {
         const bool in = std::hypot(x - cx, y - cy) < radius;
         mask.at(y, x) = in;
-        const std::uint32_t noise = philox(3, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(y * size + x)).v[0] % 60;
+        const std::uint32_t noise =
+            philox(3, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(y * size + x)).v[0] % 60;
         image.bytes[static_cast<std::size_t>(y) * size + x] = static_cast<std::uint8_t>((in ? 150 : 40) + noise);
       }
     const std::string name = "disc_" + std::to_string(i) + ".png";

@@ -1,5 +1,7 @@
 #include "kernels/convolution.h"
 
+#include <omp.h>
+
 #include <array>
 #include <string>
 
@@ -94,6 +96,20 @@ TEST_CASE("convolution: the same call gives the same bits") {
     };
     const auto first = run(), second = run();
     for (std::size_t i = 0; i < first.size(); ++i) CHECK(harness::same_bits(first[i].values(), second[i].values()));
+  }
+}
+
+TEST_CASE("convolution: the number of threads may change between calls") {
+  const Setup s({"", {4, 24, 24, 32}, {32, 3, 3, 32}, conv(1, 1)});
+  const int threads = omp_get_max_threads();
+  for (const int n : {1, 3, 2, threads}) {
+    CAPTURE(n);
+    omp_set_num_threads(n);
+    Buffer y(s.y_shape), dw(s.w.shape());
+    convolution_forward(Cpu{harness::workspace}, s.p, s.x.view(), s.w.view(), {}, y.view());
+    convolution_weight_grad(Cpu{harness::workspace}, s.p, s.x.view(), s.dy.view(), dw.view(), {});
+    CHECK(harness::relative_error(y.values(), forward_reference(s, false, false)) < 1e-5);
+    CHECK(harness::relative_error(dw.values(), weight_grad_reference(s)) < 1e-5);
   }
 }
 

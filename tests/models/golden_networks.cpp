@@ -39,7 +39,8 @@ void compare(const Golden& g) {
   backward(0.5f * ce + 0.5f * dice);
 
   double largest = 0;
-  for (const NamedTensor& p : net->parameters()) largest = std::max(largest, max_abs(golden_parameter(expected, "grad/" + p.name, p)));
+  for (const NamedTensor& p : net->parameters())
+    largest = std::max(largest, max_abs(golden_parameter(expected, "grad/" + p.name, p)));
   for (const NamedTensor& p : net->parameters()) {
     const Tensor reference = golden_parameter(expected, "grad/" + p.name, p);
     INFO(p.name);

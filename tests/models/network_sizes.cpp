@@ -1,4 +1,5 @@
-// Parameter counts and multiply-accumulates of the published tables, names against the list made by PyTorch, initialisation.
+// Parameter counts and multiply-accumulates of the published tables, names against the list made by PyTorch,
+// initialisation.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -48,7 +49,8 @@ TEST_CASE("names and shapes are those PyTorch's files have") {
       const auto text = [](std::int64_t v) { return std::to_string(v); };
       found[t.name] = (t.layout == FileLayout::vector
                            ? "[" + text(s.c) + "]"
-                           : "[" + text(s.n) + ", " + text(s.c) + ", " + text(s.h) + ", " + text(s.w) + "]") + suffix;
+                           : "[" + text(s.n) + ", " + text(s.c) + ", " + text(s.h) + ", " + text(s.w) + "]") +
+                      suffix;
     };
     for (const NamedTensor& p : net->parameters()) add(p, "");
     for (const NamedTensor& b : net->buffers()) add(b, " buffer");
@@ -59,7 +61,9 @@ TEST_CASE("names and shapes are those PyTorch's files have") {
     if (line.empty()) continue;
     if (line[0] == '#') {
       if (current) compare(current);
-      current = line.find("FANet,") != std::string::npos ? "fanet" : line.find("Mobile U-Net,") != std::string::npos ? "mobile_unet" : nullptr;
+      current = line.find("FANet,") != std::string::npos          ? "fanet"
+                : line.find("Mobile U-Net,") != std::string::npos ? "mobile_unet"
+                                                                  : nullptr;
       expected.clear();
       continue;
     }
