@@ -1,5 +1,6 @@
 #include "kernels/elementwise.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "kernels/error.h"
@@ -243,6 +244,23 @@ TEST_CASE("elementwise: axpy, fill and copy") {
       return y.values();
     });
   }
+}
+
+// More pixels than a grid has blocks in y: the threads go round.
+TEST_CASE("elementwise: many pixels") {
+  const Shape s{1, 65539, 1, 129};
+  std::vector<std::uint8_t> from(static_cast<std::size_t>(s.count()));
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::uint8_t>(i * 37 >> 3);
+  std::vector<float> filled(static_cast<std::size_t>(s.pixels() * 130));
+  on_every_device([&](const auto& device) {
+    std::vector<std::uint8_t> to(from.size());
+    copy(device, View(from.data(), DType::u8, s), View(to.data(), DType::u8, s));
+    CHECK(to == from);
+    std::fill(filled.begin(), filled.end(), 0.0f);
+    fill(device, 1.0f, View(filled.data(), DType::f32, s, 130));
+    CHECK(std::count(filled.begin(), filled.end(), 1.0f) == s.count());
+    return Values{};
+  });
 }
 
 template <class T>

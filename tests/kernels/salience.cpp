@@ -135,7 +135,7 @@ TEST_CASE("salience: position and patch of every channel") {
       {{1, 33, 31, 31}, {3, kPeak, false}, 1, 0},  {{1, 13, 12, 32}, {3, kWindow, true}, 32, 0},
       {{2, 1, 33, 33}, {7, kPeak, false}, 3, 2},   {{2, 40, 1, 33}, {3, kWindow, false}},
       {{1, 6, 5, 64}, {11, kPeak, true}},          {{1, 9, 9, 257}, {3, kPeak, false}, 7, 5},
-      {{1, 64, 65, 2}, {15, kPeak, false}, 14, 1},
+      {{1, 64, 65, 2}, {15, kPeak, false}, 14, 1}, {{1, 66, 65, 33}, {3, kPeak, true}},
   };
   unsigned seed = 1;
   for (const Case& t : cases) check_forward(t, Buffer<>::random(t.map, t.extra_map, seed++));

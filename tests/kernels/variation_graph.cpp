@@ -187,6 +187,21 @@ TEST_CASE("variation graph: losses and gradients") {
   }
 }
 
+// More parts than the block that adds them has threads.
+TEST_CASE("variation graph: many images") {
+  const Case t{259, 1, 2};
+  const Inputs in(t);
+  const VariationGraphShape p{EdgeMode::gram, GraphReduction::mean};
+  const Reference r = in.reference(t, p);
+  const double vertex = r.vertex_loss(), edge = r.edge_loss();
+  on_every_device([&](const auto& device) {
+    const Values losses = forward(device, p, in.v);
+    CHECK(losses[0] == doctest::Approx(vertex).epsilon(2e-6));
+    CHECK(losses[1] == doctest::Approx(edge).epsilon(2e-6));
+    return losses;
+  });
+}
+
 TEST_CASE("variation graph: gradients against central differences") {
   for (const Case& t : {Case{1, 1, 1}, Case{2, 3, 4}, Case{1, 7, 9, 2}}) {
     CAPTURE(t.shape().str());
