@@ -13,7 +13,7 @@ namespace {
 struct Lengths {
   int teacher, student, paraphrasers;
 };
-constexpr Lengths kQuick{400, 400, 100}, kFull{2400, 2400, 600};
+constexpr Lengths kQuick{400, 800, 100}, kFull{2400, 4800, 600};
 
 std::string steps(const char* key, int value) { return fmt::format("{}={}", key, value); }
 

@@ -87,8 +87,7 @@ int distill_command(const DistillFlags& flags) {
   RunFolder folder = open_run_folder(config.output.dir, flags, config);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
-  FileEntries entries = description.to_entries();
-  entries["config"] = config_to_toml(config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   DistillationTask task(
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);

@@ -48,8 +48,7 @@ int paraphrase_command(const DistillFlags& flags) {
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir + "/paraphraser", flags, config);
-  FileEntries entries = description.to_entries();
-  entries["config"] = config_to_toml(config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   ParaphraseTask task(
       paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
       entries);

@@ -152,7 +152,13 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
     const auto it = file.entries.find("config");
     if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);
   }
-  write_scores(folder.test(), evaluations.back().scores, millimetres);
+  write_scores(split == Split::test ? folder.test() : folder.validation(), evaluations.back().scores, millimetres);
+  if (split == Split::test && !samples_of(dataset, Split::val).empty()) {
+    const NetworkFile last = load_network(entries.back().checkpoint);
+    const Evaluation validation =
+        evaluate_network(*last.network, load_cases(dataset, Split::val), dataset, millimetres);
+    write_scores(folder.validation(), validation.scores, millimetres);
+  }
   data.notes.push_back(
       "Dice and IoU are pooled over all pixels of the split, at the file's resolution; means are over the classes but "
       "background. Checkpoints were chosen on the validation split.");

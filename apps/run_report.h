@@ -17,8 +17,8 @@ struct ReportEntry {
   std::string run_folder;  // its metrics.csv gives the curves; empty: none
 };
 
-// Scores every entry on the test split (validation where there is no test split), writes test/ of the folder for the
-// last entry, report.html, comparison.md and comparison.csv there, prints the table and returns what the report shows.
+// Scores every entry on the test split (validation where there is no test split), writes test/ and validation/ of the
+// folder for the last entry, report.html, comparison.md and comparison.csv there, prints the table and returns what the report shows.
 ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
                       const Config& config);
 

@@ -139,10 +139,17 @@ RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const 
   folder.write_config(config_to_toml(config));
   Environment e = read_environment();
   e.insert(e.begin(), {"graphflow", kVersion});
+  e.push_back({"backends", kBackends});
   e.push_back({"device", "cpu"});
   e.push_back({"threads", std::to_string(threads())});
   folder.write_environment(e);
   return folder;
+}
+
+FileEntries checkpoint_entries(FileEntries description, const Config& config) {
+  description["config"] = config_to_toml(config);
+  description["version"] = kVersion;
+  return description;
 }
 
 std::string resume_file(const RunFolder& folder, const RunFlags& flags) {

@@ -8,6 +8,7 @@
 #include "apps/config.h"
 #include "apps/run_folder.h"
 #include "data/loader.h"
+#include "distill/model_file.h"
 #include "distill/supervised.h"
 #include "distill/trainer.h"
 #include "models/network.h"
@@ -34,6 +35,8 @@ NetworkOptions network_options(const Config& config);
 
 // The run folder of a training subcommand with config.toml and env.json in it.
 RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config);
+// A checkpoint's entries: what the model is, the configuration it was trained with, the version that wrote it.
+FileEntries checkpoint_entries(FileEntries description, const Config& config);
 // checkpoints/latest.gfm where the flags ask to resume, else "". Throws where there is none.
 std::string resume_file(const RunFolder& folder, const RunFlags& flags);
 

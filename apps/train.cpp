@@ -41,8 +41,7 @@ int train_command(const TrainFlags& flags) {
   RunFolder folder = open_run_folder(config.output.dir, flags, config);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
-  FileEntries entries = description.to_entries();
-  entries["config"] = config_to_toml(config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   SupervisedTask task(
       *network, supervised_options(config, dataset),
       [&] { return segmentation_validation(*network, validation, dataset); }, entries);

@@ -114,6 +114,7 @@ class Run {
     observer_.pausing();
     task_.model().eval();
     const Validation v = task_.validate();
+    metrics_ = v.values;
     const bool best = !best_score_ || v.score > *best_score_;
     if (best) {
       best_score_ = v.score;
@@ -135,6 +136,7 @@ class Run {
     state.entries["trainer.loader_step"] = std::to_string(at.step);
     state.entries["trainer.shared_epoch"] = std::to_string(shared_epoch_);
     state.entries["trainer.best_step"] = std::to_string(best_step_);
+    for (const auto& [name, value] : metrics_) state.entries["metric." + name] = fmt::format("{:.6g}", value);
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
     // Only latest.gfm is for going on; the others are for use and need no moments.
@@ -163,6 +165,9 @@ class Run {
     shared_epoch_ = number("trainer.shared_epoch");
     best_step_ = number("trainer.best_step");
     if (const std::string best = entry("trainer.best_score"); !best.empty()) best_score_ = std::stod(best);
+    const std::string prefix = "metric.";
+    for (const auto& [key, value] : state.entries)
+      if (key.starts_with(prefix)) metrics_[key.substr(prefix.size())] = std::stod(value);
   }
 
   TrainingResult result(bool interrupted) const { return {step_, interrupted, best_score_, best_step_}; }
@@ -176,6 +181,7 @@ class Run {
   Random random_;
   std::int64_t step_ = 0, best_step_ = 0, shared_epoch_ = -1;
   std::optional<double> best_score_;
+  std::map<std::string, double> metrics_;  // of the last validation
 };
 
 }  // namespace

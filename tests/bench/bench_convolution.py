@@ -156,7 +156,7 @@ def main():
     parser.add_argument("bench", help="the built program bench_convolution")
     parser.add_argument("nets", nargs="*", default=["fanet", "mobile_unet"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--match", default="", help="only layers whose description contains this")
     arguments = parser.parse_args()
     contenders = [Ours(arguments.bench), Torch(torch.contiguous_format), Torch(torch.channels_last)]

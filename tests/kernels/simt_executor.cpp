@@ -199,6 +199,23 @@ TEST_CASE("simt: integer atomics in shared and global memory") {
   CHECK(value == 1);
 }
 
+// 16 bytes of shared memory at once.
+__global__ void gf_test_load4(float* out) {
+  GF_SHARED(float, s, 128);
+  for (unsigned i = threadIdx.x; i < 128; i += 32) s[i] = static_cast<float>(i);
+  __syncthreads();
+  const float4 v = load4(&s[4 * threadIdx.x]);
+  store4(out + 4 * threadIdx.x, make_float4(v.w, v.z, v.y, v.x));
+}
+
+TEST_CASE("simt: 16-byte accesses") {
+  for_each_order([](const Simt& gpu) {
+    alignas(16) float out[128];
+    launch(gpu, gf_test_load4, 1, 32, 0, out);
+    for (int i = 0; i < 128; ++i) CHECK(out[i] == static_cast<float>(i / 4 * 4 + 3 - i % 4));
+  });
+}
+
 __global__ void gf_test_index(int* seen) {
   const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
   const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
@@ -265,6 +282,16 @@ __global__ void gf_test_syncwarp_across_warps(int* out) {
   out[threadIdx.x] = s[63 - threadIdx.x];
 }
 
+// Atomic operations are no barrier either: the sum is not complete.
+__global__ void gf_test_atomic_is_no_barrier(int* out) {
+  GF_SHARED(int, s, 1);
+  if (threadIdx.x == 0) s[0] = 0;
+  __syncthreads();
+  atomicAdd(&s[0], 1);
+  NEXT_LINE_IS_WRONG();
+  out[threadIdx.x] = s[0];
+}
+
 TEST_CASE("simt: missing barriers are races") {
   std::vector<float> f(kBlock);
   std::vector<int> i(kBlock);
@@ -273,6 +300,8 @@ TEST_CASE("simt: missing barriers are races") {
                  [&](const Simt& gpu) { launch(gpu, gf_test_syncwarp_across_warps, 1, 64, 0, i.data()); });
   check_reported("race in shared memory",
                  [&](const Simt& gpu) { launch(gpu, gf_test_shuffle_is_no_barrier, 1, 32, 0, i.data()); });
+  check_reported("race in shared memory",
+                 [&](const Simt& gpu) { launch(gpu, gf_test_atomic_is_no_barrier, 1, 64, 0, i.data()); });
   // Whichever of two accesses without a barrier runs second is the one that is reported; the other line is named too.
   check_reported("shared memory",
                  [&](const Simt& gpu) { launch(gpu, gf_test_missing_barrier, 1, kBlock, 0, f.data()); });
