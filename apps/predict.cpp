@@ -54,7 +54,8 @@ std::string output_name(const std::string& input, const PredictFlags& flags, std
   return (out / name).string();
 }
 
-void write_preview(const std::string& mask_file, const PreparedCase& c, const std::vector<Mask>& masks, int shrink) {
+void write_preview(const std::string& mask_file, const PreparedCase& c, const std::vector<Mask>& masks,
+                   const Preprocessing& p) {
   // The slice with the most foreground says most.
   std::size_t best = 0;
   std::ptrdiff_t most = -1;
@@ -69,7 +70,8 @@ void write_preview(const std::string& mask_file, const PreparedCase& c, const st
   const Picture& small = c.images[best];
   write_png(
       (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).stem().string()) + "_preview.png")).string(),
-      draw_overlay(small, shrink == 1 ? masks[best] : gf::shrink(masks[best], shrink), {.scale = 3}));
+      draw_overlay(small, shrink(masks[best], p.shrink),
+                   {.scale = 3, .quarter_turns = c.volume && p.slice_axis != 2 ? 1 : 0}));
 }
 
 void predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
@@ -86,7 +88,7 @@ void predict_file(const std::string& input, const std::string& output, const Net
   if (empty)
     fmt::print(stderr, "warning: {}: the mask is empty; is this the kind of picture the model was trained on?\n",
                input);
-  if (flags.preview) write_preview(output, c, masks, p.shrink);
+  if (flags.preview) write_preview(output, c, masks, p);
 }
 
 }  // namespace
@@ -111,9 +113,9 @@ int predict_command(const PredictFlags& flags) {
         }
       } catch (const Error& e) {
         if (e.kind() == ErrorKind::out_of_memory) throw;
+        if (inputs.size() == 1) throw;
         failed.push_back(inputs[i]);
         progress.note(fmt::format("failed: {}", e.what()));
-        if (inputs.size() == 1) throw;
       }
       progress.update(static_cast<std::int64_t>(i) + 1, 0, {});
     }
