@@ -1,4 +1,4 @@
-// Times one training step (forward, cross entropy, backward, Adam) of a network on random data, as
+// Times one training step (forward, half cross entropy and half Dice, backward, Adam) of a network on random data, as
 // tests/bench/pytorch_step.py does in PyTorch. One JSON object on stdout.
 //   bench_step fanet 0.25 30      network, width, steps
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "engine/autograd.h"
 #include "engine/memory.h"
+#include "engine/ops/arithmetic.h"
 #include "engine/ops/losses.h"
 #include "engine/optim/optimizer.h"
 #include "kernels/random.h"
@@ -35,7 +36,10 @@ int main(int argc, char** argv) {
   for (int i = 0; i < steps + 3; ++i) {
     const auto start = Clock::now();
     parameters.zero_grad();
-    const Tensor loss = cross_entropy(net->forward(x, random).logits, label);
+    const Tensor loss = [&] {
+      const Tensor logits = net->forward(x, random).logits;
+      return 0.5f * cross_entropy(logits, label) + 0.5f * dice_loss(logits, label);
+    }();
     backward(loss);
     optimizer.step(1e-3);
     loss_value = loss.item();

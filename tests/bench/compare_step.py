@@ -3,7 +3,7 @@
     cmake --build build/release --target bench_step
     ../torch-venv/bin/python tests/bench/compare_step.py build/release/tests/bench_step --rounds 3
 
-Batch 4, 128x128, 1 channel, 9 classes, Adam; both with the same number of threads. The rival is the faster of PyTorch's two
+Batch 4, 128x128, 1 channel, 9 classes, half cross entropy and half Dice, Adam; both with the same number of threads. The rival is the faster of PyTorch's two
 memory formats. Run it on a quiet machine: with other work on the cores the numbers mean nothing.
 """
 
