@@ -41,7 +41,7 @@ struct InfoFlags {
 };
 struct DemoFlags {
   bool full = false, overwrite = false;
-  std::string output = "runs/demo", device = "auto";
+  std::string output, device = "auto";  // output "": runs/demo or runs/demo_full
   int threads = 0;
 };
 

@@ -6,6 +6,10 @@
 
 #include "apps/commands.h"
 #include "apps/demo_configs.h"
+#include "apps/interrupt.h"
+#include "apps/run_folder.h"
+#include "apps/session.h"
+#include "kernels/error.h"
 
 namespace gf {
 namespace {
@@ -25,14 +29,29 @@ Stage stage_of(const std::string& folder) {
   return Stage::fresh;
 }
 
+// Refuses to go on with a demo of another length.
+void check_length(const std::string& teacher, int expected) {
+  const std::string file = teacher + "/config.toml";
+  if (!std::filesystem::exists(file)) return;
+  const int found = load_config(file).train.max_iterations;
+  if (found != expected)
+    throw Error(ErrorKind::usage,
+                {"the folder holds a demo of another length", teacher, fmt::format("{} steps", expected),
+                 fmt::format("{} steps", found), "give -o another folder, or --overwrite to start anew"});
+}
+
 }  // namespace
 
 int demo_command(const DemoFlags& flags) {
   const Lengths n = flags.full ? kFull : kQuick;
-  const std::string root = flags.output;
-  if (flags.overwrite) std::filesystem::remove_all(root);
+  const std::string root = !flags.output.empty() ? flags.output : flags.full ? "runs/demo_full" : "runs/demo";
   const std::string teacher = root + "/teacher", student = root + "/student", distilled = root + "/graph_flow";
-  const std::string paraphrasers = distilled + "/paraphraser";
+  const std::string paraphrasers = distilled + kParaphraserFolder;
+  if (flags.overwrite) {
+    for (const std::string& folder : {teacher, student, distilled, paraphrasers})
+      RunFolder(folder, ExistingRun::overwrite);
+  }
+  check_length(teacher, n.teacher);
 
   const auto run = [&](int number, const char* what, const std::string& folder, auto&& command,
                        auto stage_flags) -> int {
@@ -47,7 +66,9 @@ int demo_command(const DemoFlags& flags) {
     stage_flags.threads = flags.threads;
     stage_flags.resume = stage == Stage::resume;
     stage_flags.overwrite = stage == Stage::fresh;
-    return command(stage_flags);
+    const int code = command(stage_flags);
+    if (code == kInterrupted) fmt::print(stderr, "or repeat the demo with its flags: it goes on where it stopped\n");
+    return code;
   };
 
   TrainFlags t;

@@ -4,9 +4,9 @@
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
-#include "apps/run_observer.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
+#include "apps/stage.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
@@ -59,12 +59,12 @@ void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std
 }  // namespace
 
 int distill_command(const DistillFlags& flags) {
-  const std::atomic<bool>& stop = stop_requested();
+  stop_requested();
   Config config = resolve_config(flags);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
   if (!flags.paraphrasers.empty()) config.distill.paraphrasers = flags.paraphrasers;
   if (config.distill.paraphrasers.empty())
-    config.distill.paraphrasers = config.output.dir + "/paraphraser/checkpoints/best.gfm";
+    config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
   require_keys(config, {"distill.teacher"});
   start_engine(flags.device, config.train.threads);
   trace_nan(config.train.trace_nan);
@@ -92,14 +92,14 @@ int distill_command(const DistillFlags& flags) {
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
-  const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
-  RunObserver observer(fmt::format("distill {}", config.model.arch), folder, steps, config.train.log_every,
-                       {"ce", "dice", "kd", "vertex", "edge"}, segmentation_value_names(dataset), flags.quiet);
-  const TrainingResult result =
-      run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,
-                   resume_file(folder, flags), &stop);
-  observer.finish();
-  if (result.interrupted) return say_interrupted(result, folder, "distill");
+  const Stage stage{"distill",
+                    "distill " + config.model.arch,
+                    {"ce", "dice", "kd", "vertex", "edge"},
+                    segmentation_value_names(dataset),
+                    config.train.max_iterations,
+                    config.train.epochs,
+                    config.optim};
+  if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
   std::vector<ReportEntry> entries_of_report{
       {"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
   if (!flags.compare.empty())

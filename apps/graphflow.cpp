@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
       "demo", "The whole method on a real brain volume: teacher, student, paraphrasers, Graph Flow, report");
   sub->add_flag("--full", demo.full, "Six times the steps");
   sub->add_flag("--overwrite", demo.overwrite, "Start anew instead of going on");
-  sub->add_option("-o,--output", demo.output, "Folder")->capture_default_str();
+  sub->add_option("-o,--output", demo.output, "Folder (default runs/demo, with --full runs/demo_full)");
   sub->add_option("--device", demo.device, "auto or cpu")->capture_default_str();
   sub->add_option("--threads", demo.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub, "  graphflow demo\n  graphflow demo --full -o runs/full");

@@ -3,8 +3,8 @@
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
-#include "apps/run_observer.h"
 #include "apps/session.h"
+#include "apps/stage.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
 #include "distill/paraphrase.h"
@@ -27,8 +27,8 @@ std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const 
 }  // namespace
 
 int paraphrase_command(const DistillFlags& flags) {
-  const std::atomic<bool>& stop = stop_requested();
-  Config config = resolve_config(flags);
+  stop_requested();
+  Config config = resolve_config(flags, kParaphraserFolder);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
   require_keys(config, {"distill.teacher"});
   start_engine(flags.device, config.train.threads);
@@ -47,20 +47,21 @@ int paraphrase_command(const DistillFlags& flags) {
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
-  RunFolder folder = open_run_folder(config.output.dir + "/paraphraser", flags, config);
+  RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config);
   const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   ParaphraseTask task(
       paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
       entries);
 
-  const std::int64_t steps = total_steps(config.paraphrase.max_iterations, config.paraphrase.epochs, loader);
-  RunObserver observer("paraphrasers", folder, steps, config.train.log_every, {"shallow", "deep"},
-                       {"val_error_shallow", "val_error_deep"}, flags.quiet);
-  const TrainingResult result =
-      run_training(task, loader, trainer_options(config, config.paraphrase.optim, steps, folder.checkpoints()),
-                   observer, resume_file(folder, flags), &stop);
-  observer.finish();
-  if (result.interrupted) return say_interrupted(result, folder, "paraphrase");
+  const Stage stage{"paraphrase",
+                    "paraphrasers",
+                    {"shallow", "deep"},
+                    {"val_error_shallow", "val_error_deep"},
+                    config.paraphrase.max_iterations,
+                    config.paraphrase.epochs,
+                    config.paraphrase.optim};
+  const TrainingResult result = run_stage(stage, task, loader, folder, config, flags);
+  if (result.interrupted) return kInterrupted;
   fmt::print("paraphrasers: {}/best.gfm (step {})\n", folder.checkpoints(), result.best_step);
   return 0;
 }

@@ -121,7 +121,7 @@ int predict_command(const PredictFlags& flags) {
     }
   }
   fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, failed.size(), flags.output);
-  if (stop) return static_cast<int>(ErrorKind::interrupted);
+  if (stop) return kInterrupted;
   return failed.empty() ? 0 : static_cast<int>(ErrorKind::some_cases_failed);
 }
 

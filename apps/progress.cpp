@@ -105,7 +105,8 @@ std::string Progress::state_line(int columns) const {
   std::string rest = fmt::format("{}/{}", step_, total_);
   if (columns == 0 && total_ > 0) rest += fmt::format(" {:.0f}%", 100.0 * static_cast<double>(step_) / total_);
   rest += rate >= 1 || rate == 0 ? fmt::format("  {:.2f} it/s", rate) : fmt::format("  {:.2f} s/it", 1 / rate);
-  rest += "  ETA " + duration_text(left) + fmt::format("  lr {:.2g}", lr_);
+  rest += "  ETA " + duration_text(left);
+  if (lr_ > 0) rest += fmt::format("  lr {:.2g}", lr_);
   if (!terms_.empty()) rest += "  " + terms_;
   if (columns == 0) return title_ + "  " + rest;
 

@@ -35,7 +35,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `step` steps are done. Cheap to call after every step: it draws only when it is time to.
+  // `step` steps are done. Cheap to call after every step: it draws only when it is time to. lr 0 is not shown: work
+  // that learns nothing.
   void update(std::int64_t step, double lr, std::span<const Term> terms);
   // A line that stays, above the bar: a validation result, a warning.
   void note(std::string_view line);

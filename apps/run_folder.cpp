@@ -22,8 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kParts[] = {"env.json",    "log.txt",    "metrics.csv", "metrics.jsonl", "report.html",
-                                  "checkpoints", "validation", "test",        "config.toml"};
+constexpr const char* kParts[] = {"env.json",      "log.txt",        "metrics.csv", "metrics.jsonl",
+                                  "report.html",   "checkpoints",    "validation",  "test",
+                                  "comparison.md", "comparison.csv", "config.toml"};
 constexpr const char* kSubfolders[] = {"checkpoints", "validation", "test"};
 
 [[noreturn]] void usage(std::string what, std::string where, std::string found, std::string remedy) {

@@ -11,12 +11,12 @@
 
 namespace gf {
 
-Config resolve_config(const RunFlags& flags) {
+Config resolve_config(const RunFlags& flags, const std::string& subfolder) {
   std::vector<std::string> sets = flags.sets;
   if (!flags.output.empty()) sets.push_back("output.dir=" + flags.output);
   if (flags.threads >= 0) sets.push_back("train.threads=" + std::to_string(flags.threads));
   std::string file = flags.config;
-  if (file.empty() && flags.resume && !flags.output.empty()) file = flags.output + "/config.toml";
+  if (file.empty() && flags.resume && !flags.output.empty()) file = flags.output + subfolder + "/config.toml";
   return load_config(file, sets);
 }
 
@@ -159,12 +159,6 @@ std::string resume_file(const RunFolder& folder, const RunFlags& flags) {
     throw Error(ErrorKind::usage,
                 {"nothing to resume", folder.path(), file, "no such file", "start it without --resume"});
   return file;
-}
-
-int say_interrupted(const TrainingResult& result, const RunFolder& folder, const std::string& subcommand) {
-  fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n",
-             result.steps, folder.checkpoints(), subcommand, folder.path());
-  return static_cast<int>(ErrorKind::interrupted);
 }
 
 }  // namespace gf

@@ -15,8 +15,12 @@
 
 namespace gf {
 
-// The configuration with the flags laid over it. On resume without --config, the one saved in the run folder.
-Config resolve_config(const RunFlags& flags);
+// Where `paraphrase` works, below the output folder.
+constexpr const char* kParaphraserFolder = "/paraphraser";
+
+// The configuration with the flags laid over it. On resume without --config, the one saved in the run folder, which is
+// flags.output + subfolder.
+Config resolve_config(const RunFlags& flags, const std::string& subfolder = {});
 
 // Threads and device; prints one line of what runs where.
 void start_engine(const std::string& device, int threads);
@@ -39,8 +43,5 @@ RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const 
 FileEntries checkpoint_entries(FileEntries description, const Config& config);
 // checkpoints/latest.gfm where the flags ask to resume, else "". Throws where there is none.
 std::string resume_file(const RunFolder& folder, const RunFlags& flags);
-
-// Ends a run that Ctrl-C stopped: says how to go on. Exit code 130.
-int say_interrupted(const TrainingResult& result, const RunFolder& folder, const std::string& subcommand);
 
 }  // namespace gf

@@ -1,12 +1,10 @@
 // graphflow train: a network on labels alone.
-#include <fmt/format.h>
-
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
-#include "apps/run_observer.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
+#include "apps/stage.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
 #include "engine/autograd.h"
@@ -25,7 +23,7 @@ std::string load_initial_weights(Network& network, const ModelConfig& model) {
 }  // namespace
 
 int train_command(const TrainFlags& flags) {
-  const std::atomic<bool>& stop = stop_requested();
+  stop_requested();
   Config config = resolve_config(flags);
   if (!flags.init.empty()) config.model.init = flags.init;
   start_engine(flags.device, config.train.threads);
@@ -46,15 +44,15 @@ int train_command(const TrainFlags& flags) {
       *network, supervised_options(config, dataset),
       [&] { return segmentation_validation(*network, validation, dataset); }, entries);
 
-  const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, loader);
-  RunObserver observer(fmt::format("train {}", config.model.arch), folder, steps, config.train.log_every,
-                       {"ce", "dice"}, segmentation_value_names(dataset), flags.quiet);
-  if (!initial.empty()) observer.note(initial);
-  const TrainingResult result =
-      run_training(task, loader, trainer_options(config, config.optim, steps, folder.checkpoints()), observer,
-                   resume_file(folder, flags), &stop);
-  observer.finish();
-  if (result.interrupted) return say_interrupted(result, folder, "train");
+  const Stage stage{"train",
+                    "train " + config.model.arch,
+                    {"ce", "dice"},
+                    segmentation_value_names(dataset),
+                    config.train.max_iterations,
+                    config.train.epochs,
+                    config.optim,
+                    initial};
+  if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
   report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config);
   return 0;
 }

@@ -38,6 +38,14 @@ inline void require_same_shape(const char* kernel, const char* name_a, const Con
          "the same shape");
 }
 
+// v can be repeated to `out`: each extent is out's, or 1.
+inline void require_broadcast(const char* kernel, const char* name, const ConstView& v, const Shape& out) {
+  const bool fits = (v.n == out.n || v.n == 1) && (v.h == out.h || v.h == 1) && (v.w == out.w || v.w == 1) &&
+                    (v.c == out.c || v.c == 1);
+  if (!fits)
+    fail(std::string(kernel) + ": cannot broadcast", describe(name, v), "each extent 1 or that of " + out.str());
+}
+
 inline void require_dense(const char* kernel, const char* name, const ConstView& v) {
   if (!v.dense())
     fail(std::string(kernel) + ": not dense", describe(name, v), "pixel stride " + std::to_string(v.c),

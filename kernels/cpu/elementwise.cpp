@@ -12,13 +12,6 @@ namespace {
 
 using cpu::LoopNest;
 
-void require_broadcast(const char* kernel, const char* name, const ConstView& v, const Shape& out) {
-  const bool fits = (v.n == out.n || v.n == 1) && (v.h == out.h || v.h == 1) && (v.w == out.w || v.w == 1) &&
-                    (v.c == out.c || v.c == 1);
-  if (!fits)
-    fail(std::string(kernel) + ": cannot broadcast", describe(name, v), "each extent 1 or that of " + out.str());
-}
-
 // Short rows cost more in loop control than in arithmetic; a short per-channel vector is repeated up to this length so
 // that several pixels make one row.
 constexpr std::int64_t kTile = 128;

@@ -254,13 +254,6 @@ void copy_as(const Gpu& gpu, const ConstView& x, const View& y) {
                      y.pixel_stride, y.c, static_cast<unsigned>(y.pixels()));
 }
 
-void require_broadcast(const char* kernel, const char* name, const ConstView& v, const Shape& out) {
-  const bool fits = (v.n == out.n || v.n == 1) && (v.h == out.h || v.h == 1) && (v.w == out.w || v.w == 1) &&
-                    (v.c == out.c || v.c == 1);
-  if (!fits)
-    fail(std::string(kernel) + ": cannot broadcast", describe(name, v), "each extent 1 or that of " + out.str());
-}
-
 }  // namespace
 
 void binary(const Gpu& gpu, Binary op, ConstView a, ConstView b, View y) {

@@ -48,11 +48,11 @@ const std::string& disc_config(const std::string& folder) {
   return path;
 }
 
-// Starts the program and returns at once.
-pid_t start(const std::string& arguments) {
+// Starts the program and returns at once; what it prints goes to `log`.
+pid_t start(const std::string& arguments, const std::string& log = "/dev/null") {
   const pid_t child = fork();
   if (child == 0) {
-    const std::string command = "exec " + kProgram + " " + arguments + " >/dev/null 2>&1";
+    const std::string command = "exec " + kProgram + " " + arguments + " >" + log + " 2>&1";
     execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -198,4 +198,44 @@ TEST_CASE("Ctrl-C saves and says how to go on; kill -9 leaves the last checkpoin
                         " -o " + folder);
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(fs::exists(folder + "/checkpoints/final.gfm"));
+}
+
+TEST_CASE("each stage that was interrupted goes on with the line it prints") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), teacher = t.path() + "/teacher";
+  REQUIRE(run("train -q -c " + config + " --set train.max_iterations=1 -o " + teacher).code == 0);
+  const std::string checkpoint = " --teacher " + teacher + "/checkpoints/final.gfm", out = t.path() + "/run";
+  const auto check = [&](const std::string& stage, const std::string& flags, const std::string& folder,
+                         const std::string& length) {
+    CAPTURE(stage);
+    const std::string log = t.path() + "/" + stage + ".log", latest = folder + "/checkpoints/latest.gfm";
+    const pid_t child = start(
+        stage + " -q -c " + config + flags + " --set train.save_every=1 -o " + out + " --set " + length + "=4000", log);
+    REQUIRE(wait_for(latest));
+    kill(child, SIGINT);
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WEXITSTATUS(status) == 130);
+    std::string text = read_text(log);
+    const std::size_t begin = text.find("graphflow " + stage + " --resume");
+    REQUIRE_MESSAGE(begin != std::string::npos, text);
+    const std::string again = text.substr(begin + 10, text.find('\n', begin) - begin - 10);
+    const std::int64_t step = read_checkpoint_state(latest).step;
+    const Outcome o = run(again + " -q --set " + length + "=" + std::to_string(step + 1));
+    CHECK_MESSAGE(o.code == 0, o.text);
+    CHECK(read_checkpoint_state(folder + "/checkpoints/final.gfm").step == step + 1);
+  };
+  check("train", "", out, "train.max_iterations");
+  check("paraphrase", checkpoint, out + "/paraphraser", "paraphrase.max_iterations");
+  fs::remove_all(out + "/checkpoints");
+  check("distill", checkpoint, out, "train.max_iterations");
+}
+
+TEST_CASE("demo: does not go on in a folder whose demo had another length") {
+  const TemporaryFolder t;
+  fs::create_directories(t.path() + "/teacher");
+  write_text(t.path() + "/teacher/config.toml", "[train]\nmax_iterations = 7\n");
+  const Outcome o = run("demo -o " + t.path());
+  CHECK(o.code == 2);
+  CHECK_MESSAGE(o.text.find("another length") != std::string::npos, o.text);
 }

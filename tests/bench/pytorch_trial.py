@@ -5,6 +5,8 @@
     python tests/bench/pytorch_trial.py --distill --steps 400 --teacher-file teacher.pt
                                                   paraphrasers, then the student with Graph Flow and logits distillation
                                                   (without --teacher-file a teacher is trained first, --teacher-steps)
+    ... --run FOLDER --steps N                    start from the weights and see the batches that tests/bench/export_run.cpp
+                                                  wrote: graphflow's run, step for step
 
 Data: brain set of Debian's mricron-data, as graphflow's layout `brain` reads it: sagittal slices, intensities between the
 0.5th and 99.5th percentile of the volume scaled to 0..1, 2x2 box mean (labels: upper left voxel of the box), padded to
@@ -49,7 +51,9 @@ def arguments():
     p.add_argument("--save", help="write the trained network here (a PyTorch state dict)")
     p.add_argument("--eval-every", type=int, default=0, help="validation Dice every so many steps")
     p.add_argument("--distill", action="store_true")
-    p.add_argument("--teacher-file")
+    p.add_argument("--run", help="folder of export_run: initial weights and batches")
+    p.add_argument("--teacher-file", help="a PyTorch state dict, or graphflow's checkpoint (.gfm)")
+    p.add_argument("--paraphraser-file", help="graphflow's checkpoint of the paraphrasers")
     p.add_argument("--teacher-steps", type=int, default=400)
     p.add_argument("--paraphraser-steps", type=int, default=100)
     p.add_argument("--paraphraser-lr", type=float, default=1e-3)
@@ -70,6 +74,8 @@ import nibabel
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import load_file
 from reference_models import FANet, MobileUNet, Paraphraser, logits_distillation, soft_dice_loss
 
 MEMORY = torch.channels_last if args.format == "channels_last" else torch.contiguous_format
@@ -161,7 +167,29 @@ def augment(x, y, g):
     return low + (high - low) * (col(u(0.9, 1.1)) * t + col(u(-0.1, 0.1))), y
 
 
+def load_weights(module, file, prefix=""):
+    """graphflow's safetensors files: everything but PyTorch's batch counters, which change nothing, must be there."""
+    tensors = {k[len(prefix):]: v for k, v in load_file(file).items() if k.startswith(prefix)}
+    missing, unexpected = module.load_state_dict(tensors, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        sys.exit(f"{file}: missing {missing[:4]}, unexpected {list(unexpected)[:4]}")
+
+
+def exported_batches(steps):
+    with safe_open(os.path.join(args.run, "batches.safetensors"), "pt") as f:
+        images, labels = f.get_slice("image"), f.get_slice("label")
+        if images.get_shape()[0] < steps:
+            sys.exit(f"{args.run}: {images.get_shape()[0]} batches, {steps} steps asked for")
+        for i in range(steps):
+            x = images[i : i + 1][0].permute(0, 3, 1, 2)
+            yield x.contiguous(memory_format=MEMORY), labels[i : i + 1][0].long()
+
+
 def batches(brain, steps, seed):
+    if args.run:
+        yield from exported_batches(steps)
+        return
     g = torch.Generator().manual_seed(seed)
     order = []
     for _ in range(steps):
@@ -179,6 +207,8 @@ def batches(brain, steps, seed):
 
 def build(network, width):
     model = FANet(1, CLASSES, width or 0.25, args.dropout) if network == "fanet" else MobileUNet(1, CLASSES, width or 1.0)
+    if args.run and network == ("mobile_unet" if args.distill else args.network):
+        load_weights(model, os.path.join(args.run, "weights.safetensors"))
     return model.to(memory_format=MEMORY)
 
 
@@ -266,7 +296,10 @@ def graph_flow(shallow, deep, teacher_shallow, teacher_deep, k):
 def distill(brain, report):
     if args.teacher_file:
         teacher = build("fanet", None)
-        teacher.load_state_dict(torch.load(args.teacher_file))
+        if args.teacher_file.endswith(".gfm"):
+            load_weights(teacher, args.teacher_file, "model.")
+        else:
+            teacher.load_state_dict(torch.load(args.teacher_file))
         report["teacher"] = {}
     else:
         teacher, report["teacher"] = train_alone("teacher", brain, "fanet", None, args.teacher_steps)
@@ -282,8 +315,12 @@ def distill(brain, report):
         losses = [F.mse_loss(p(t), t) for p, t in zip(pair, taps)]
         return losses[0] + losses[1], {"shallow": losses[0], "deep": losses[1]}
 
-    parameters = [q for p in pair for q in p.parameters()]
-    report["paraphrasers"] = train("paraphrasers", brain, parameters, reconstruction, args.paraphraser_steps, args.paraphraser_lr, args.seed + 1)
+    if args.paraphraser_file:
+        for part, p in zip(("shallow", "deep"), pair):
+            load_weights(p, args.paraphraser_file, f"model.{part}.")
+    else:
+        parameters = [q for p in pair for q in p.parameters()]
+        report["paraphrasers"] = train("paraphrasers", brain, parameters, reconstruction, args.paraphraser_steps, args.paraphraser_lr, args.seed + 1)
     for p in pair:
         p.eval().requires_grad_(False)
 
@@ -308,7 +345,7 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     brain = Brain(args.data)
-    report = {"torch": torch.__version__, "arguments": {k: v for k, v in vars(args).items() if k not in ("data", "save", "teacher_file")},
+    report = {"torch": torch.__version__, "arguments": {k: v for k, v in vars(args).items() if k not in ("data", "save", "run", "teacher_file", "paraphraser_file")},
               "slices": {"train": len(TRAIN), "validation": len(VALIDATION), "test": len(TEST)}, "classes": NAMES[1:]}
     mirror = brain.mirror_reference()
     report["mirrored_labels"] = {"test_dice_full_grid": round(float(np.mean(mirror)), 4), "per_class": mirror}

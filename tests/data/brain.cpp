@@ -73,7 +73,7 @@ TEST_CASE("brain: a case is normalised, halved and padded to 128x96, and restore
 }
 
 TEST_CASE("brain: missing package is one clear line") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string e = message_of([&] { open_dataset({"brain", folder.path(), {}}, {}); });
   CHECK(holds(e, "apt-get install mricron-data"));
   CHECK(holds(e, "ch2.nii.gz"));

@@ -1,11 +1,9 @@
 #pragma once
-// Small files made on the fly for the tests of data/: a folder that cleans up after itself, NIfTI files byte by byte.
+// Small files made on the fly for the tests of data/: NIfTI files byte by byte.
 #include <doctest/doctest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -14,32 +12,11 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "tests/harness/temporary_folder.h"
 
 namespace gf::fixtures {
 
 using Bytes = std::vector<std::uint8_t>;
-
-class TempFolder {
- public:
-  TempFolder() {
-    static std::atomic<int> number{0};
-    path_ = std::filesystem::temp_directory_path() /
-            ("graphflow-test-" + std::to_string(::getpid()) + "-" + std::to_string(number++));
-    std::filesystem::create_directories(path_);
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string path() const { return path_.string(); }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_bytes(const std::string& path, const Bytes& bytes) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());

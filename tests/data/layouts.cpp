@@ -21,7 +21,7 @@ void write_case(const std::string& folder, const std::string& image, const std::
 }
 
 TEST_CASE("images_masks: index with splits") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "images");
   std::filesystem::create_directories(folder / "masks");
   for (const char* name : {"a", "b", "c"}) {
@@ -54,7 +54,7 @@ TEST_CASE("images_masks: index with splits") {
 }
 
 TEST_CASE("images_masks: what is missing is said") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto open = [&] { open_dataset({"images_masks", folder.path(), {}}, {}); };
   CHECK(holds(message_of(open), "data folder is empty"));
   write_text(folder / "readme", "");
@@ -78,7 +78,7 @@ TEST_CASE("images_masks: what is missing is said") {
 }
 
 TEST_CASE("nifti_cases: index.csv, several channels per case, slice counts along the axis") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_case(folder.path(), "im/x.nii.gz", "la/x.nii.gz", 5);
   write_text(folder / "index.csv", "image,label,split\nim/x.nii.gz,la/x.nii.gz,train\n");
   write_text(folder / "dataset.json", R"({"labels": {"0": "background", "1": "lesion"}})");
@@ -108,7 +108,7 @@ TEST_CASE("nifti_cases: index.csv, several channels per case, slice counts along
 }
 
 TEST_CASE("nifti_cases: nnU-Net's folders") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   for (int i = 0; i < 10; ++i) {
     const std::string id = "c" + std::to_string(i);
     write_case(folder.path(), "imagesTr/" + id + "_0000.nii.gz", "labelsTr/" + id + ".nii.gz");

@@ -11,7 +11,7 @@ namespace {
 using namespace fixtures;
 
 // Pictures of w x h pixels; picture i is filled with 10 * i .. and has one labelled pixel.
-Dataset pictures(const TempFolder& folder, int count, int w = 6, int h = 5) {
+Dataset pictures(const TemporaryFolder& folder, int count, int w = 6, int h = 5) {
   Dataset d;
   d.root = folder.path();
   d.class_names = {"background", "foreground"};
@@ -63,7 +63,7 @@ std::vector<Seen> take(Loader& loader, int n) {
 }
 
 TEST_CASE("loader: shapes, padding and every sample once an epoch") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 10);
   LoaderOptions o;
   o.batch_size = 4;
@@ -97,7 +97,7 @@ TEST_CASE("loader: shapes, padding and every sample once an epoch") {
 }
 
 TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not; others with another seed") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 13);
   LoaderOptions o;
   o.batch_size = 3;
@@ -124,7 +124,7 @@ TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not; othe
 }
 
 TEST_CASE("loader: a resumed run sees the batches the unbroken one would have seen") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 9);
   LoaderOptions o;
   o.batch_size = 2;
@@ -146,7 +146,7 @@ TEST_CASE("loader: a resumed run sees the batches the unbroken one would have se
 }
 
 TEST_CASE("loader: without shuffling, samples come in order") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 4);
   LoaderOptions o;
   o.batch_size = 2;
@@ -158,7 +158,7 @@ TEST_CASE("loader: without shuffling, samples come in order") {
 }
 
 TEST_CASE("loader: what a worker meets reaches the caller with the file's name") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 4);
   write_text(folder / "i2.png", "not an image");
   LoaderOptions o;
@@ -177,7 +177,7 @@ TEST_CASE("loader: what a worker meets reaches the caller with the file's name")
 }
 
 TEST_CASE("loader: a label outside the classes, sizes that differ, no samples, no label") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Dataset d = pictures(folder, 4);
   LoaderOptions o;
   o.shuffle = false;
@@ -187,7 +187,7 @@ TEST_CASE("loader: a label outside the classes, sizes that differ, no samples, n
     Loader loader(one_class, Split::train, o);
     CHECK(holds(message_of([&] { loader.next(); }), "m0.png"));
   }
-  const TempFolder larger;
+  const TemporaryFolder larger;
   d.cases[2] = pictures(larger, 1, 12, 12).cases[0];
   {
     Loader loader(d, Split::train, o);
@@ -210,7 +210,7 @@ TEST_CASE("loader: a label outside the classes, sizes that differ, no samples, n
 }
 
 TEST_CASE("loader: padding and what turns in from outside are ignored where there is an ignore index") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Dataset d = pictures(folder, 1);
   d.preprocessing.label_map.ignore_index = 200;
   LoaderOptions o;
@@ -222,7 +222,7 @@ TEST_CASE("loader: padding and what turns in from outside are ignored where ther
 }
 
 TEST_CASE("case cache: keeps what fits") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Dataset d = pictures(folder, 3, 100, 100);  // 80 kB each: floats and labels
   CaseCache cache(d, 170000);
   const auto a = cache.get(0), b = cache.get(1), c = cache.get(2);

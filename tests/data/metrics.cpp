@@ -176,7 +176,7 @@ TEST_CASE("empty classes are counted and left out of the means") {
   CHECK(two.hd95_mean == 0);
   CHECK(scores.mean_dice() == doctest::Approx((2.0 / 9 + 1) / 2));
 
-  const TempFolder folder;
+  const TemporaryFolder folder;
   scores.write_per_case_csv(folder / "per_case.csv");
   scores.write_per_class_csv(folder / "per_class.csv");
   scores.write_summary_json(folder / "summary.json", "voxel");

@@ -12,7 +12,7 @@ using namespace fixtures;
 
 template <class T>
 void check_type(std::int16_t code, const std::vector<T>& values) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   for (const bool big : {false, true}) {
     CAPTURE(code);
     CAPTURE(big);
@@ -49,7 +49,7 @@ TEST_CASE("nifti: every scalar type in both byte orders, plain and compressed") 
 }
 
 TEST_CASE("nifti: slope and intercept, where given") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "s.nii";
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const auto value = [&](float slope, float inter) {
@@ -69,7 +69,7 @@ TEST_CASE("nifti: slope and intercept, where given") {
 }
 
 TEST_CASE("nifti: vox_offset, extensions before the voxels") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "o.nii";
   NiftiBytes n({2, 1, 1}, 2, 8);
   write_bytes(path, n.put(108, 368.0f).file<std::uint8_t>({7, 8}, 20));
@@ -83,7 +83,7 @@ TEST_CASE("nifti: vox_offset, extensions before the voxels") {
 }
 
 TEST_CASE("nifti: four and five dimensions are channels, missing ones are 1") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "c.nii";
   write_bytes(path, NiftiBytes({2, 1, 1, 3}, 2, 8).file<std::uint8_t>({1, 2, 3, 4, 5, 6}));
   Volume v = read_nifti(path);
@@ -99,7 +99,7 @@ TEST_CASE("nifti: four and five dimensions are channels, missing ones are 1") {
 }
 
 TEST_CASE("nifti: header and image in two files") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   NiftiBytes n({2, 1, 1}, 2, 8);
   std::memcpy(&n.header[344], "ni1", 4);
   n.put(108, 0.0f);
@@ -113,7 +113,7 @@ TEST_CASE("nifti: header and image in two files") {
 }
 
 TEST_CASE("nifti: geometry") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "g.nii";
   NiftiBytes n({2, 2, 2}, 2, 8);
   n.put(80, 2.0f).put(84, 3.0f).put(88, 4.0f);
@@ -136,7 +136,7 @@ TEST_CASE("nifti: geometry") {
 }
 
 TEST_CASE("nifti: broken headers are refused with the field and the file") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "h.nii";
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<std::uint8_t> voxels(8);
@@ -166,7 +166,7 @@ TEST_CASE("nifti: broken headers are refused with the field and the file") {
 }
 
 TEST_CASE("nifti: a file cut anywhere is an error, never zeros") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   NiftiBytes n({20, 10, 5}, 4, 16);
   std::vector<std::int16_t> voxels(1000);
   for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = static_cast<std::int16_t>(i * 37);
@@ -184,7 +184,7 @@ TEST_CASE("nifti: a file cut anywhere is an error, never zeros") {
 }
 
 TEST_CASE("nifti: NaN voxels are counted and placed, or replaced on request") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "nan.nii";
   const float nan = std::numeric_limits<float>::quiet_NaN();
   write_bytes(path, NiftiBytes({2, 3, 2}, 16, 32).file<float>({0, 1, 2, 3, 4, 5, 6, 7, 8, nan, INFINITY, 11}));
@@ -200,7 +200,7 @@ TEST_CASE("nifti: NaN voxels are counted and placed, or replaced on request") {
 }
 
 TEST_CASE("nifti: labels must be integers") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "l.nii";
   write_bytes(path, NiftiBytes({3, 1, 1}, 16, 32).file<float>({1, 0.5f, 2}));
   CHECK(holds(message_of([&] { read_nifti_labels(path); }), "0.5 at voxel (1, 0, 0)"));
@@ -209,7 +209,7 @@ TEST_CASE("nifti: labels must be integers") {
 }
 
 TEST_CASE("nifti: a mask keeps the input's geometry, whatever its type and byte order") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string input = folder / "in.nii";
   NiftiBytes n({2, 2, 2, 3}, 16, 32, true);
   n.put(80, 0.7f).put(84, 0.8f).put(88, 3.5f).put(112, 2.0f).put(116, 5.0f);
@@ -245,7 +245,7 @@ TEST_CASE("nifti: a mask keeps the input's geometry, whatever its type and byte 
 }
 
 TEST_CASE("nifti: grids that differ are refused with both values") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto header = [&](const NiftiBytes& n, std::size_t voxels) {
     write_bytes(folder / "g.nii", n.file(std::vector<std::uint8_t>(voxels)));
     return read_nifti_header(folder / "g.nii");

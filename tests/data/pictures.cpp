@@ -32,7 +32,7 @@ void write_raw_png(const std::string& path, int w, int h, int depth, int colour,
 }
 
 TEST_CASE("png masks: palette indices and packed values arrive as stored") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "m.png";
   for (const int colour : {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_PALETTE}) {
     CAPTURE(colour);
@@ -54,7 +54,7 @@ TEST_CASE("png masks: palette indices and packed values arrive as stored") {
 }
 
 TEST_CASE("png masks: colours, other formats and cut files are refused") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "m.png";
   write_raw_png(path, 1, 1, 8, PNG_COLOR_TYPE_RGB, {{1, 1, 1}});
   CHECK(holds(message_of([&] { read_png_mask(path); }), "RGB"));
@@ -80,7 +80,7 @@ TEST_CASE("png masks: colours, other formats and cut files are refused") {
 }
 
 TEST_CASE("png masks: written ids come back, with and without palette") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "w.png";
   Mask m(1, 3);
   m.values = {0, 1, 2};
@@ -101,7 +101,7 @@ TEST_CASE("png masks: written ids come back, with and without palette") {
 }
 
 TEST_CASE("images: gray, colour, alpha, 16 bits, one pixel") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "i.png";
   write_raw_png(path, 1, 1, 8, PNG_COLOR_TYPE_GRAY, {{77}});
   Picture p = read_image(path);
@@ -120,7 +120,7 @@ TEST_CASE("images: gray, colour, alpha, 16 bits, one pixel") {
 }
 
 TEST_CASE("images: a bitmap, and what is no image") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Bytes bmp(58);
   bmp[0] = 'B', bmp[1] = 'M', bmp[2] = 58, bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1,
   bmp[28] = 24;

@@ -160,7 +160,7 @@ TEST_CASE("preprocessing as flat text") {
 }
 
 TEST_CASE("prediction: a volume goes through the network's size and back with its geometry") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   NiftiBytes n({5, 7, 3}, 2, 8);
   std::vector<std::uint8_t> voxels(105);
   for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = static_cast<std::uint8_t>(i * 37 % 3);
@@ -195,7 +195,7 @@ TEST_CASE("prediction: a volume goes through the network's size and back with it
 }
 
 TEST_CASE("prediction: a picture of one pixel") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_png(folder / "dot.png", {1, 1, 1, {9}});
   const Preprocessing p;
   const PreparedCase c = load_input({folder / "dot.png"}, p);

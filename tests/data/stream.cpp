@@ -21,7 +21,7 @@ Bytes noise(std::size_t n) {
 }
 
 TEST_CASE("atomic file: appears whole on commit, vanishes without") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "a.bin";
   write_text(path, "old");
   {
@@ -44,7 +44,7 @@ TEST_CASE("atomic file: appears whole on commit, vanishes without") {
 }
 
 TEST_CASE("atomic file: what cannot be written is an error that leaves the old file") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   CHECK(holds(message_of([&] { AtomicFile f(folder / "missing/a"); }, ErrorKind::failure), "create the folder first"));
   CHECK(holds(message_of([&] { AtomicFile f(folder.path()); }, ErrorKind::failure), "a directory"));
   write_text(folder / "a", "old");
@@ -65,7 +65,7 @@ TEST_CASE("atomic file: what cannot be written is an error that leaves the old f
 }
 
 TEST_CASE("gz stream: writes and reads plain and compressed files") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Bytes data = noise(300000);
   for (const char* name : {"a.bin", "a.bin.gz"}) {
     GzWriter out(folder / name);
@@ -87,7 +87,7 @@ TEST_CASE("gz stream: writes and reads plain and compressed files") {
 }
 
 TEST_CASE("gz stream: several members and zero padding are one stream") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Bytes file = gzip({'a', 'b'});
   const Bytes second = gzip({'c'});
   file.insert(file.end(), second.begin(), second.end());
@@ -102,7 +102,7 @@ TEST_CASE("gz stream: several members and zero padding are one stream") {
 }
 
 TEST_CASE("gz stream: a file cut at any length is an error that names it") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Bytes data = noise(5000), whole = gzip(data);
   REQUIRE(whole.size() > 1000);
   const std::string path = folder / "cut.gz";
@@ -127,7 +127,7 @@ TEST_CASE("gz stream: a file cut at any length is an error that names it") {
 }
 
 TEST_CASE("gz stream: a missing checksum is an error though every byte of the data arrived") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Bytes data = noise(5000);
   Bytes file = gzip(data);
   // A file name in the gzip header (flag 8) moves the checksum to where the stream refills its buffer of 64 KiB, so
@@ -151,7 +151,7 @@ TEST_CASE("gz stream: a missing checksum is an error though every byte of the da
 }
 
 TEST_CASE("gz stream: changed bytes are an error") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const Bytes data = noise(5000), whole = gzip(data);
   for (const std::size_t at : {whole.size() / 2, whole.size() - 6, whole.size() - 2}) {  // data, checksum, length
     Bytes bad = whole;
@@ -169,14 +169,14 @@ TEST_CASE("gz stream: changed bytes are an error") {
 }
 
 TEST_CASE("gz stream: missing files and directories") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   CHECK(holds(message_of([&] { GzReader in(folder / "none"); }), "No such file"));
   CHECK(holds(message_of([&] { GzReader in(folder.path()); }), "a directory"));
   CHECK(holds(message_of([&] { read_whole_file(folder / "none"); }), "No such file"));
 }
 
 TEST_CASE("csv: quotes, line endings, and what is wrong with line N") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "t.csv";
   write_text(path, "\xef\xbb\xbfimage,\"sp,lit\"\r\na.png,train\r\n\r\n\"b \"\"x\"\"\ny\",\r\nc,val");
   const CsvTable t = CsvTable::read(path);

@@ -1,0 +1,26 @@
+#include "apps/stage.h"
+
+#include <fmt/format.h>
+
+#include "apps/interrupt.h"
+#include "apps/run_observer.h"
+#include "apps/session.h"
+
+namespace gf {
+
+TrainingResult run_stage(const Stage& stage, TrainingTask& task, Loader& loader, RunFolder& folder,
+                         const Config& config, const RunFlags& flags) {
+  const std::int64_t steps = total_steps(stage.max_iterations, stage.epochs, loader);
+  RunObserver observer(stage.title, folder, steps, config.train.log_every, stage.terms, stage.values, flags.quiet);
+  if (!stage.note.empty()) observer.note(stage.note);
+  const TrainingResult result =
+      run_training(task, loader, trainer_options(config, stage.optim, steps, folder.checkpoints()), observer,
+                   resume_file(folder, flags), &stop_requested());
+  observer.finish();
+  if (result.interrupted)
+    fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n",
+               result.steps, folder.checkpoints(), stage.subcommand, config.output.dir);
+  return result;
+}
+
+}  // namespace gf
