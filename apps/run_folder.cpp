@@ -113,6 +113,8 @@ RunFolder::RunFolder(std::string path, ExistingRun existing) : path_(std::move(p
   for (const char* name : kSubfolders) {
     if (!error) fs::create_directories(path_ + "/" + name, error);
   }
+  remove_stale_partials(path_);
+  remove_stale_partials(checkpoints());
   if (!error) {
     errno = 0;
     log_.open(path_ + "/log.txt", std::ios::app);

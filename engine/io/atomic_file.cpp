@@ -1,11 +1,13 @@
 #include "engine/io/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -15,10 +17,11 @@ namespace gf {
 namespace {
 
 constexpr std::size_t buffer_bytes = 1 << 16;
+constexpr const char* kPartial = ".partial-";
 
 std::string unused_name(const std::string& path) {
   static std::atomic<unsigned> number{0};
-  return path + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
+  return path + kPartial + std::to_string(::getpid()) + "-" + std::to_string(number++);
 }
 
 }  // namespace
@@ -97,6 +100,19 @@ void write_file_atomically(const std::string& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);
   file.commit();
+}
+
+void remove_stale_partials(const std::string& folder) noexcept {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const std::size_t at = name.rfind(kPartial);
+    if (at == std::string::npos) continue;
+    const long process = std::strtol(name.c_str() + at + std::strlen(kPartial), nullptr, 10);
+    std::error_code ignored;
+    if (process > 0 && ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry->path(), ignored);
+  }
 }
 
 }  // namespace gf

@@ -2,7 +2,8 @@
 // A file that appears whole or not at all. Bytes go to a temporary file in the same directory (a rename is atomic only
 // inside one file system); commit() flushes them to the disk and renames the temporary file over `path`. Until then,
 // and after an exception, a kill or a full disk, the previous file at `path` is untouched. The temporary file is
-// removed by the destructor; after kill -9 it stays behind as `<path>.partial-<process id>-<number>`.
+// removed by the destructor; after kill -9 it stays behind as `<path>.partial-<process id>-<number>`, until
+// remove_stale_partials clears it.
 //
 // Errors (kind failure) name the path and what the system said: directory missing, no permission, disk full.
 #include <cstddef>
@@ -45,5 +46,8 @@ class AtomicFile {
 
 // The whole of `text` as the new content of `path`.
 void write_file_atomically(const std::string& path, std::string_view text);
+
+// Removes the temporary files in `folder` whose process is gone. What cannot be removed is left.
+void remove_stale_partials(const std::string& folder) noexcept;
 
 }  // namespace gf

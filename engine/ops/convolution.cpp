@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/convolution_log.h"
 #include "engine/ops/mac_counter.h"
 #include "kernels/error.h"
 
@@ -14,6 +15,7 @@ Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Convo
                ConvolutionActivation act) {
   Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), DType::f32, x.device());
   MacCounter::add(y.shape().pixels() * w.count());
+  ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
   on(x.device(),
      [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
   return y;
@@ -62,6 +64,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
   const Shape out{s.n, (s.h - 1) * p.stride_h - 2 * p.pad_h + p.dilation_h * (k.h - 1) + 1 + output_pad,
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
   MacCounter::add(s.pixels() * w.count());
+  ConvolutionLog::add({.transposed = true, .bias = bool(bias), .x = out, .w = w.shape(), .y = s, .shape = p});
   return record("transposed_convolution", input_grad(x, w, bias, out, p), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);

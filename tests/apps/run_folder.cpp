@@ -1,6 +1,7 @@
 #include "apps/run_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -92,4 +93,20 @@ TEST_CASE("an unwritable place is known before training") {
     CHECK(contains(error_of([&] { RunFolder(folder / "locked", ExistingRun::refuse); }), "Permission denied"));
   }
   fs::permissions(folder / "locked", fs::perms::owner_all);
+}
+
+TEST_CASE("half-written files of killed runs go away, those of a living process stay") {
+  const TemporaryFolder folder;
+  const std::string latest = folder / "run/checkpoints/latest.gfm";
+  RunFolder(folder / "run", ExistingRun::refuse).write_config("");
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+  const std::string stale = latest + ".partial-" + std::to_string(child) + "-0";
+  const std::string alive = latest + ".partial-" + std::to_string(::getpid()) + "-0";
+  for (const std::string& file : {latest, stale, alive}) write_text(file, "x");
+  RunFolder(folder / "run", ExistingRun::resume);
+  CHECK(fs::exists(latest));
+  CHECK(fs::exists(alive));
+  CHECK_FALSE(fs::exists(stale));
 }

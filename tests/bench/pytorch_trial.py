@@ -50,6 +50,7 @@ def arguments():
     p.add_argument("--data", default="/usr/share/mricron/templates")
     p.add_argument("--save", help="write the trained network here (a PyTorch state dict)")
     p.add_argument("--eval-every", type=int, default=0, help="validation Dice every so many steps")
+    p.add_argument("--log-every", type=int, default=50)
     p.add_argument("--distill", action="store_true")
     p.add_argument("--run", help="folder of export_run: initial weights and batches")
     p.add_argument("--teacher-file", help="a PyTorch state dict, or graphflow's checkpoint (.gfm)")
@@ -237,7 +238,7 @@ def train(name, brain, parameters, loss_of, steps, lr, seed, model=None):
         loss.backward()
         optimiser.step()
         seconds += time.perf_counter() - t
-        if step % 50 == 0 or step == steps - 1:
+        if step % args.log_every == 0 or step == steps - 1:
             row = {"step": step, **{k: float(f"{v.detach().item():.5g}") for k, v in terms.items()}}
             if model is not None and args.eval_every and step % args.eval_every == 0:
                 row["validation_dice"] = round(float(np.mean(brain.dice(predictor(model), VALIDATION)[0])), 4)

@@ -1,0 +1,135 @@
+// For every convolution of every network at the paper's sizes: does cuDNN have a plan on a described GPU? The shapes
+// are those that the networks ask for while they run here. Nothing is computed by cuDNN, so this proves support, not
+// results; it catches layouts, strides, padding and dtypes that no engine takes. Without a driver only engines compiled
+// beforehand are looked at: on a GPU the choice may be another one.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "distill/paraphraser.h"
+#include "engine/autograd.h"
+#include "engine/ops/convolution_log.h"
+#include "kernels/error.h"
+#include "models/network.h"
+#include "tests/cudnn/device.h"
+
+using namespace gf;
+using namespace gf::cudnn;
+
+namespace {
+
+constexpr std::int64_t kBatch = 8;
+
+struct PaperSize {
+  std::int64_t pixels, classes;
+};
+constexpr PaperSize kSizes[] = {{256, 2}, {224, 9}};
+
+// The distinct convolutions of everything that is trained or distilled, each with the name of its first user.
+class Calls {
+ public:
+  void add(const std::string& user, const ConvolutionLog& log) {
+    for (const ConvolutionCall& c : log.calls())
+      if (std::none_of(list.begin(), list.end(), [&](const auto& known) { return known.second == c; }))
+        list.emplace_back(user, c);
+  }
+  std::vector<std::pair<std::string, ConvolutionCall>> list;
+};
+
+Calls calls_of_all_networks() {
+  const NoGrad off;
+  Calls calls;
+  Random unused;
+  for (const PaperSize& size : kSizes) {
+    Shape teacher_tap;
+    std::set<std::int64_t> student_channels{24, 64};
+    for (const std::string& name : network_names()) {
+      const auto net = make_network(name, {.classes = size.classes});
+      net->eval();
+      const ConvolutionLog log;
+      const NetworkOutput out = net->forward(Tensor::zeros({1, size.pixels, size.pixels, 1}), unused);
+      calls.add(name + " " + std::to_string(size.pixels), log);
+      if (name == "fanet")
+        teacher_tap = out.tap(net->default_taps().deep).shape();
+      else
+        student_channels.insert(net->tap_channels());
+    }
+    for (const std::int64_t factors : student_channels) {
+      const Paraphraser paraphraser({}, teacher_tap.c, factors);
+      const ConvolutionLog log;
+      paraphraser.reconstruct(Tensor::zeros(teacher_tap));
+      calls.add("paraphraser " + std::to_string(factors), log);
+    }
+  }
+  return calls;
+}
+
+// The graphs that inference and training of one layer ask for: forward, data and weight gradient, and what is left of
+// the layer once a frozen teacher's batch norm is folded into it. A transposed convolution is an input gradient and the
+// other way round; its bias is no part of the graph.
+std::vector<ConvolutionProblem> problems_of(const ConvolutionCall& call) {
+  ConvolutionProblem q;
+  q.x = call.x;
+  q.w = call.w;
+  q.y = call.y;
+  q.x.n *= kBatch;
+  q.y.n *= kBatch;
+  q.x_stride = q.x.c;
+  q.y_stride = q.y.c;
+  q.shape = call.shape;
+  std::vector<ConvolutionProblem> list;
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    q.dtype = dtype;
+    for (const Operation operation : {Operation::forward, Operation::input_grad, Operation::weight_grad}) {
+      q.operation = operation;
+      q.bias = operation == Operation::forward && !call.transposed && call.bias;
+      q.relu = false;
+      list.push_back(q);
+    }
+    if (call.transposed) continue;
+    q.operation = Operation::forward;
+    q.bias = q.relu = true;
+    list.push_back(q);
+  }
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("cuDNN has a plan for every convolution of every network") {
+  if (!test::have_cudnn()) return;
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const Calls calls = calls_of_all_networks();
+  const double shapes_seconds = seconds();
+  REQUIRE(calls.list.size() > 100);
+
+  nlohmann::ordered_json record = {{"cudnn", library().version_text()}, {"device", "tests/cudnn/h200_device.json"}};
+  int graphs = 0, refused = 0;
+  std::int64_t largest = 0;
+  for (const auto& [user, call] : calls.list)
+    for (const ConvolutionProblem& q : problems_of(call)) {
+      ++graphs;
+      nlohmann::ordered_json entry = {{"network", user}, {"graph", describe(q)}};
+      try {
+        const auto plan = make_convolution_plan(q, {}, &test::described_device());
+        const PlanInfo& i = info(*plan);
+        entry.update({{"engine", i.engine}, {"workspace", i.workspace}, {"notes", i.notes}});
+        largest = std::max(largest, i.workspace);
+      } catch (const Error& e) {
+        ++refused;
+        entry["refused"] = e.what();
+        FAIL_CHECK(user, ": ", e.what());
+      }
+      record["graphs"].push_back(std::move(entry));
+    }
+  const std::string file = std::string(GF_BINARY_DIR) + "/cudnn_plans.json";
+  std::ofstream(file) << record.dump(0) << "\n";
+  MESSAGE("cuDNN ", library().version_text(), ": ", calls.list.size(), " convolutions (found in ", shapes_seconds,
+          " s), ", graphs, " graphs, ", refused, " refused, largest workspace ", largest >> 20, " MiB, ", seconds(),
+          " s; ", file);
+}
