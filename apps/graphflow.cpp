@@ -1,6 +1,7 @@
 // The program: parses the command line, calls a subcommand, turns an error into one line and an exit code.
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -152,6 +153,10 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "graphflow: error: out of memory; lower train.batch_size or the picture size\n");
     return static_cast<int>(ErrorKind::out_of_memory);
+  } catch (const std::filesystem::filesystem_error& e) {
+    fmt::print(stderr, "graphflow: error: cannot use path: {}: {}; choose another\n", e.path1().string(),
+               e.code().message());
+    return static_cast<int>(ErrorKind::failure);
   } catch (const std::exception& e) {
     fmt::print(stderr, "graphflow: error: {}\n", e.what());
     return static_cast<int>(ErrorKind::failure);

@@ -61,8 +61,9 @@ Picture read_image(const std::string& path) {
     decoded = stbi_load_from_memory(file.data(), bytes, &w, &h, &channels, 0);
   const std::unique_ptr<void, decltype(&stbi_image_free)> pixels(decoded, &stbi_image_free);
   if (!pixels)
-    bad_data("cannot read image", path, "PNG, JPEG or BMP",
-             fmt::format("{} bytes that are none ({})", file.size(), stbi_failure_reason()), "convert it to PNG");
+    bad_data("cannot read image", path, "an intact PNG, JPEG or BMP",
+             fmt::format("{} bytes that do not decode ({})", file.size(), stbi_failure_reason()),
+             "copy it again, or convert it to PNG");
   return wide ? without_alpha(static_cast<const stbi_us*>(pixels.get()), w, h, channels)
               : without_alpha(static_cast<const stbi_uc*>(pixels.get()), w, h, channels);
 }

@@ -115,6 +115,9 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
   CHECK(o.code == 4);
   CHECK(o.text.find("broken.png") != std::string::npos);
   CHECK(fs::exists(t.path() + "/masks2/disc_17.png"));
+  o = run("predict -m " + model + " -i " + t.path() + "/data/images -o /proc/masks");
+  CHECK(o.code == 1);
+  CHECK_MESSAGE(o.text.find("cannot use path: /proc/masks") != std::string::npos, o.text);
 
   CHECK(run("info").code == 0);
   o = run("info fanet");
