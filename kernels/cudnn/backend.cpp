@@ -78,8 +78,8 @@ std::string last_reason() {
     if (line.empty() || line[0] == '{' || !fresh) continue;
     fresh = false;
     if (const auto at = line.find("Reason: "); at != std::string::npos) line.erase(0, at + 8);
-    const bool placeholder = line.find("global index -1") != std::string::npos;
-    if (!placeholder && std::find(causes.begin(), causes.end(), line) == causes.end()) causes.push_back(line);
+    const bool nameless = line.find("global index -1") != std::string::npos;
+    if (!nameless && std::find(causes.begin(), causes.end(), line) == causes.end()) causes.push_back(line);
   }
   std::string s;
   for (std::size_t i = 0; i < std::min<std::size_t>(causes.size(), 3); ++i) s += (i ? "; " : "") + causes[i];
