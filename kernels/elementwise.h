@@ -1,9 +1,10 @@
 #pragma once
-// Elementwise arithmetic with broadcasting. float32 (i32/u8 only where said). Any pixel stride on every view.
+// Elementwise arithmetic with broadcasting. float32, the GPU bodies also bf16 (worked in float32, rounded once), one
+// dtype for all views of a call but where said otherwise. Any pixel stride on every view.
 //
 // Broadcasting: each of n, h, w, c of an input is either the output's or 1. Outputs are assigned, never added to,
 // except by `axpy` and `sum_to`'s accumulate flag. y may alias an input that has y's own shape.
-// Work: one pass, (inputs + 1) * 4 bytes an element; deterministic (no reductions but sum_to, which has a fixed order).
+// Work: one pass, (inputs + 1) * 4 (bf16: 2) bytes an element; deterministic (no reductions but sum_to, which has a fixed order).
 #include "kernels/context.h"
 #include "kernels/view.h"
 
@@ -24,11 +25,12 @@ void unary_backward(const Cpu&, Unary op, float p, ConstView x, ConstView dy, Vi
 void axpy(const Cpu&, float alpha, ConstView x, View y);
 // y = value everywhere
 void fill(const Cpu&, float value, View y);
-// y = x, converting the pixel stride; any dtype, the same on both sides
+// y = x, converting the pixel stride; any dtype, the same on both sides; the GPU bodies also between f32 and bf16
 void copy(const Cpu&, ConstView x, View y);
 
 // y = alpha * sum of x over every axis where y has extent 1 and x has not; the adjoint of broadcasting.
 // Sums are accumulated in double (CPU) or pairwise (GPU), in an order fixed by the shapes. With `accumulate`, y += .
+// On the GPU x and y are each f32 or bf16.
 void sum_to(const Cpu&, float alpha, ConstView x, View y, bool accumulate = false);
 
 // The bodies of kernels/cuda/elementwise.cu and sum_to.cu, compiled by the host compiler and by nvcc.

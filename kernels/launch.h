@@ -65,6 +65,17 @@ using Gpu = Cuda;
 
 __device__ inline float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 __device__ inline void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
+// 16 bytes of anything; T is a trivially copyable type of that size.
+template <class T>
+__device__ T load16(const void* p) {
+  static_assert(sizeof(T) == 16);
+  return *static_cast<const T*>(p);
+}
+template <class T>
+__device__ void store16(void* p, const T& v) {
+  static_assert(sizeof(T) == 16);
+  *static_cast<T*>(p) = v;
+}
 
 template <class... Parameters, class... Arguments>
 void launch(const Cuda& gpu, void (*kernel)(Parameters...), LaunchSize grid, LaunchSize block, std::size_t shared_bytes,

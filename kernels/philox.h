@@ -5,11 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define GF_HOST_DEVICE __host__ __device__
-#else
-#define GF_HOST_DEVICE
-#endif
+#include "kernels/host_device.h"
 
 namespace gf {
 

@@ -164,6 +164,20 @@ inline void store4(float* p, float4 v, source_location at = source_location::cur
   check_aligned(p, at);
   std::memcpy(p, &v, sizeof v);
 }
+template <class T>
+T load16(const void* p, source_location at = source_location::current()) {
+  static_assert(sizeof(T) == 16 && std::is_trivially_copyable_v<T>);
+  check_aligned(p, at);
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+void store16(void* p, const T& v, source_location at = source_location::current()) {
+  static_assert(sizeof(T) == 16 && std::is_trivially_copyable_v<T>);
+  check_aligned(p, at);
+  std::memcpy(p, &v, sizeof v);
+}
 inline float4 load4(const SharedAddress<float>& p) {
   const Shared<float> s(p.array, p.index.value);
   if (p.index.value % 4 != 0) kernel_error("misaligned 16-byte access", p.index.at, "an index that 4 divides");

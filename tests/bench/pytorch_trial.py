@@ -46,6 +46,7 @@ def arguments():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--format", choices=["nchw", "channels_last"], default="channels_last")
+    p.add_argument("--double", action="store_true", help="weights, batches and arithmetic in float64")
     p.add_argument("--no-augment", action="store_true")
     p.add_argument("--data", default="/usr/share/mricron/templates")
     p.add_argument("--save", help="write the trained network here (a PyTorch state dict)")
@@ -183,7 +184,7 @@ def exported_batches(steps):
         if images.get_shape()[0] < steps:
             sys.exit(f"{args.run}: {images.get_shape()[0]} batches, {steps} steps asked for")
         for i in range(steps):
-            x = images[i : i + 1][0].permute(0, 3, 1, 2)
+            x = images[i : i + 1][0].permute(0, 3, 1, 2).to(torch.get_default_dtype())
             yield x.contiguous(memory_format=MEMORY), labels[i : i + 1][0].long()
 
 
@@ -200,7 +201,7 @@ def batches(brain, steps, seed):
         x, y = brain.x[picked], brain.y[picked]
         if not args.no_augment:
             x, y = augment(x, y, g)
-        yield x.contiguous(memory_format=MEMORY), y
+        yield x.to(torch.get_default_dtype()).contiguous(memory_format=MEMORY), y
 
 
 # ---------------------------------------------------------------------------------------------------------- training
@@ -218,7 +219,7 @@ def predictor(model):
         was = model.training
         model.eval()
         with torch.no_grad():
-            labels = model(x.contiguous(memory_format=MEMORY))[2].argmax(1)
+            labels = model(x.to(torch.get_default_dtype()).contiguous(memory_format=MEMORY))[2].argmax(1)
         model.train(was)
         return labels
 
@@ -239,7 +240,7 @@ def train(name, brain, parameters, loss_of, steps, lr, seed, model=None):
         optimiser.step()
         seconds += time.perf_counter() - t
         if step % args.log_every == 0 or step == steps - 1:
-            row = {"step": step, **{k: float(f"{v.detach().item():.5g}") for k, v in terms.items()}}
+            row = {"step": step, **{k: float(f"{v.detach().item():.7g}") for k, v in terms.items()}}
             if model is not None and args.eval_every and step % args.eval_every == 0:
                 row["validation_dice"] = round(float(np.mean(brain.dice(predictor(model), VALIDATION)[0])), 4)
             history.append(row)
@@ -345,6 +346,8 @@ def distill(brain, report):
 def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    if args.double:
+        torch.set_default_dtype(torch.float64)
     brain = Brain(args.data)
     report = {"torch": torch.__version__, "arguments": {k: v for k, v in vars(args).items() if k not in ("data", "save", "run", "teacher_file", "paraphraser_file")},
               "slices": {"train": len(TRAIN), "validation": len(VALIDATION), "test": len(TEST)}, "classes": NAMES[1:]}

@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/bf16.h"
 #include "kernels/context.h"
 #include "kernels/view.h"
 
@@ -39,15 +40,33 @@ struct Element<std::int32_t> {
   static constexpr std::int32_t sentinel = -12345, unwritten = -54321;
 };
 template <>
-struct Element<std::uint16_t> {  // the bits of a bf16
+struct Element<bf16> {
   static constexpr DType dtype = DType::bf16;
-  static constexpr std::uint16_t sentinel = 12345, unwritten = 0xffff;
+  static constexpr bf16 sentinel{0x4640}, unwritten{0xffff};
 };
 template <>
 struct Element<std::uint8_t> {
   static constexpr DType dtype = DType::u8;
   static constexpr std::uint8_t sentinel = 123, unwritten = 0xff;
 };
+
+// A number as an element, rounded to its type, and back.
+template <class T>
+T element_of(double v) {
+  if constexpr (std::is_same_v<T, bf16>) {
+    return to_bf16(static_cast<float>(v));
+  } else {
+    return static_cast<T>(v);
+  }
+}
+template <class T>
+double number_of(T v) {
+  if constexpr (std::is_same_v<T, bf16>) {
+    return static_cast<double>(to_float(v));
+  } else {
+    return static_cast<double>(v);
+  }
+}
 
 // A tensor whose pixels lie `extra` elements further apart than their channels need. Its elements start as NaN; the
 // gaps between pixels and a margin on both sides hold sentinels.
@@ -64,13 +83,13 @@ class Buffer {
     Buffer b(shape, extra);
     std::mt19937 engine(seed);
     std::uniform_real_distribution<double> uniform(low, high);
-    b.for_each([&](T& v, std::int64_t) { v = static_cast<T>(uniform(engine)); });
+    b.for_each([&](T& v, std::int64_t) { v = element_of<T>(uniform(engine)); });
     return b;
   }
   // All elements in NHWC order.
   static Buffer of(Shape shape, std::int64_t extra, const std::vector<double>& values) {
     Buffer b(shape, extra);
-    b.for_each([&](T& v, std::int64_t i) { v = static_cast<T>(values[static_cast<std::size_t>(i)]); });
+    b.for_each([&](T& v, std::int64_t i) { v = element_of<T>(values[static_cast<std::size_t>(i)]); });
     return b;
   }
 
@@ -82,7 +101,7 @@ class Buffer {
   // The elements in NHWC order.
   std::vector<double> values() const {
     std::vector<double> v;
-    const_cast<Buffer*>(this)->for_each([&](const T& x, std::int64_t) { v.push_back(static_cast<double>(x)); });
+    const_cast<Buffer*>(this)->for_each([&](const T& x, std::int64_t) { v.push_back(number_of(x)); });
     return v;
   }
   // True where only elements were written, neither gaps nor margins.
@@ -90,7 +109,7 @@ class Buffer {
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(memory_.size()); ++i) {
       const std::int64_t at = i - kMargin;
       const bool element = at >= 0 && at < shape_.pixels() * stride_ && at % stride_ < shape_.c;
-      if (!element && memory_[static_cast<std::size_t>(i)] != sentinel) return false;
+      if (!element && number_of(memory_[static_cast<std::size_t>(i)]) != number_of(sentinel)) return false;
     }
     return true;
   }
@@ -132,14 +151,10 @@ inline void append(std::vector<double>& all, const std::vector<double>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-// Runs a case on the CPU and on the SIMT executor. `run(device)` checks its outputs and returns them; under every
-// order of blocks and threads they must be the same to the bit.
+// Runs a case on the devices that run the .cu bodies. Under every order of blocks and threads the outputs that
+// `run(device)` returns must be the same to the bit.
 template <class Run>
-void on_every_device(const Run& run) {
-  {
-    INFO("device cpu");
-    run(Cpu{workspace});
-  }
+void on_every_gpu(const Run& run) {
   std::vector<double> first;
   for (const unsigned seed : {0u, 1u, 2u, 3u}) {
     INFO("device simt, order seed ", seed);
@@ -147,6 +162,28 @@ void on_every_device(const Run& run) {
     if (seed == 0) first = outputs;
     CHECK(same_bits(outputs, first));
   }
+}
+
+// The same, and on the CPU. `run(device)` checks its outputs and returns them.
+template <class Run>
+void on_every_device(const Run& run) {
+  {
+    INFO("device cpu");
+    run(Cpu{workspace});
+  }
+  on_every_gpu(run);
+}
+
+// Calls body with an element of every type the .cu bodies take, and the error its rounding allows, relative to the
+// largest value.
+template <class Body>
+void for_every_element(const Body& body) {
+  {
+    INFO("float32");
+    body(float{}, 0.0);
+  }
+  INFO("bf16");
+  body(bf16{}, 1.0 / 256);
 }
 
 }  // namespace gf::harness

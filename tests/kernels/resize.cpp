@@ -122,7 +122,7 @@ TEST_CASE("resize: errors name kernel, tensor and shapes") {
   Buffer<> x({1, 2, 2, 3}), y({1, 4, 4, 4});
   CHECK(message_of([&] { resize_forward(cpu, ResizeMode::nearest, x.view(), y.view()); }) ==
         "resize_forward: wrong shape: y f32 [1,4,4,4]: expected [1,4,4,3], found [1,4,4,4]");
-  Buffer<std::uint16_t> half({1, 4, 4, 3});
+  Buffer<bf16> half({1, 4, 4, 3});
   CHECK(message_of([&] { resize_backward(cpu, ResizeMode::nearest, half.view(), x.view()); }) ==
         "resize_backward: wrong dtype: dy bf16 [1,4,4,3]: expected f32, found bf16");
 }
