@@ -26,6 +26,18 @@ inline void require_view(const char* kernel, const char* name, const ConstView& 
          std::to_string(v.pixel_stride));
 }
 
+// A float32 or bf16 view that can be walked.
+inline void require_float(const char* kernel, const char* name, const ConstView& v) {
+  if (v.dtype != DType::f32 && v.dtype != DType::bf16)
+    fail(std::string(kernel) + ": wrong dtype", describe(name, v), "f32 or bf16", name_of(v.dtype));
+  require_view(kernel, name, v, v.dtype);
+}
+
+// A view of the same dtype as another that passed require_float.
+inline void require_like(const char* kernel, const char* name, const ConstView& v, const ConstView& other) {
+  require_view(kernel, name, v, other.dtype);
+}
+
 inline void require_shape(const char* kernel, const char* name, const ConstView& v, const Shape& expected) {
   if (v.shape() != expected)
     fail(std::string(kernel) + ": wrong shape", describe(name, v), expected.str(), v.shape().str());

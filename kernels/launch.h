@@ -58,7 +58,7 @@ constexpr std::int64_t blocks_for(std::int64_t items, std::int64_t per_block) {
 
 using Gpu = Cuda;
 
-#define GF_SHARED(T, name, n) __shared__ T name[n]
+#define GF_SHARED(T, name, n) __shared__ __align__(32) T name[n]
 #define GF_DYN_SHARED(T, name)                                       \
   extern __shared__ __align__(16) unsigned char gf_dynamic_shared[]; \
   T* const name = reinterpret_cast<T*>(gf_dynamic_shared)
@@ -75,6 +75,12 @@ template <class T>
 __device__ void store16(void* p, const T& v) {
   static_assert(sizeof(T) == 16);
   *static_cast<T*>(p) = v;
+}
+
+template <class T, class Elements>
+__device__ void store16(T* shared, int index, const Elements& v) {
+  static_assert(sizeof(Elements) == 16);
+  *reinterpret_cast<Elements*>(shared + index) = v;
 }
 
 template <class... Parameters, class... Arguments>

@@ -16,7 +16,7 @@ void check_salience(const char* kernel, const SalienceShape& p, const ConstView&
   if (s.count() < 1 || s.h * s.w > INT32_MAX) {
     fail(std::string(kernel) + ": wrong extents", describe("map", map), "1 to 2^31-1 pixels an image, a channel");
   }
-  require_view(kernel, "map", map);
+  require_float(kernel, "map", map);
   require_view(kernel, "positions", positions, DType::i32);
   require_shape(kernel, "positions", positions, {s.n, 1, 1, s.c});
   require_dense(kernel, "positions", positions);
@@ -95,6 +95,7 @@ void gather_patch(const float* channel, int k, int h, int w, std::int64_t stride
 
 void salience_forward(const Cpu&, const SalienceShape& p, ConstView f, View positions, View patches) {
   check_salience("salience_forward", p, f, positions, patches);
+  require_dtype("salience_forward", "map", f, DType::f32);
   const int h = static_cast<int>(f.h), w = static_cast<int>(f.w);
   const std::int64_t groups = (f.c + kLanes - 1) / kLanes;
   parallel_for(f.n * groups, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -120,6 +121,7 @@ void salience_forward(const Cpu&, const SalienceShape& p, ConstView f, View posi
 
 void salience_backward(const Cpu&, const SalienceShape& p, ConstView positions, ConstView dpatches, View df) {
   check_salience("salience_backward", p, df, positions, dpatches);
+  require_dtype("salience_backward", "map", df, DType::f32);
   const int h = static_cast<int>(df.h), w = static_cast<int>(df.w), r = p.k / 2;
   const std::int64_t stride = df.pixel_stride;
   parallel_for(df.pixels(), 4096, [&](std::int64_t begin, std::int64_t end) {

@@ -61,16 +61,4 @@ void with_element(DType dtype, const Body& body) {
   body(float{});
 }
 
-// A float32 or bf16 view that can be walked.
-inline void require_float(const char* kernel, const char* name, const ConstView& v) {
-  if (v.dtype != DType::f32 && v.dtype != DType::bf16)
-    fail(std::string(kernel) + ": wrong dtype", describe(name, v), "f32 or bf16", name_of(v.dtype));
-  require_view(kernel, name, v, v.dtype);
-}
-
-// A view of the same dtype as another that passed require_float.
-inline void require_like(const char* kernel, const char* name, const ConstView& v, const ConstView& other) {
-  require_view(kernel, name, v, other.dtype);
-}
-
 }  // namespace gf

@@ -3,10 +3,10 @@
 //   p[n,c] = argmax over (y,x) of F[n,y,x,c]        v[n,c,:] = the k x k values of F around p[n,c], zero outside
 //   backward: dF[n,y,x,c] = dv[n,c,(y,x) - p + r] within k x k of p[n,c], else 0
 //
-// Memory traffic. Forward: F once, 4 * n*h*w*c bytes, then n*c*k*k scattered reads (32 bytes each, as neighbouring
-// pixels are c apart) and as many written values. Backward: dF is written once, the rest is small beside it. Floor of
-// both: 4 * n*h*w*c bytes over the memory's bandwidth. Window mode reads every value k*k times, all but the first from
-// the caches.
+// Memory traffic. Forward: F once, b * n*h*w*c bytes (b = 4 in float32, 2 in bf16), then n*c*k*k scattered reads (32
+// bytes each, as neighbouring pixels are c apart) and as many written values. Backward: dF is written once, the rest is
+// small beside it. Floor of both: b * n*h*w*c bytes over the memory's bandwidth. Window mode reads every value k*k
+// times, all but the first from the caches.
 //
 // A warp lies along the channels, which are neighbours in memory, so its reads join; several pixels are looked at
 // beside each other where there are few channels. Every thread walks down a strip of pixels, the strips of a block meet
@@ -17,8 +17,7 @@
 
 #include <algorithm>
 
-#include "kernels/check.h"
-#include "kernels/launch.h"
+#include "kernels/cuda/element.h"
 
 namespace gf {
 namespace {
@@ -27,13 +26,14 @@ constexpr int kThreads = 256;
 constexpr int kLanes = 32;
 constexpr int kMaxGridY = 65535;
 
+template <class T>
 struct Map {
-  const float* data;
+  const T* data;
   std::int64_t pixel_stride;
   int h, w, c;
 
-  __device__ const float* at(int n, int pixel, int ch) const {
-    return data + (std::int64_t{n} * h * w + pixel) * pixel_stride + ch;
+  __device__ float at(int n, int pixel, int ch) const {
+    return to_float(data[(std::int64_t{n} * h * w + pixel) * pixel_stride + ch]);
   }
 };
 
@@ -52,9 +52,10 @@ __device__ inline bool better(const Candidate& a, const Candidate& b) {
 }
 
 // The value at a pixel, or the sum of its window in the contract's order: rows from left to right, then the row sums.
-__device__ inline float score_of(const Map& f, const SalienceShape& p, int n, int pixel, int ch) {
+template <class T>
+__device__ float score_of(const Map<T>& f, const SalienceShape& p, int n, int pixel, int ch) {
   if (p.mode == SalienceMode::peak) {
-    const float v = *f.at(n, pixel, ch);
+    const float v = f.at(n, pixel, ch);
     return p.absolute ? fabsf(v) : v;
   }
   const int r = p.k / 2, y = pixel / f.w, x = pixel % f.w;
@@ -63,7 +64,7 @@ __device__ inline float score_of(const Map& f, const SalienceShape& p, int n, in
   for (int yy = y0; yy <= y1; ++yy) {
     float row = 0;
     for (int xx = x0; xx <= x1; ++xx) {
-      const float v = *f.at(n, yy * f.w + xx, ch);
+      const float v = f.at(n, yy * f.w + xx, ch);
       row += p.absolute ? fabsf(v) : v;
     }
     sum += row;
@@ -73,7 +74,8 @@ __device__ inline float score_of(const Map& f, const SalienceShape& p, int n, in
 
 // The best of one range of pixels, for blockDim.x channels. Thread (x,y): channel x, pixels y, y + blockDim.y, ...
 // candidates: [n][range][c].
-__global__ void gf_salience_find_kernel(Map f, SalienceShape p, int pixels_per_range, Candidate* candidates) {
+template <class T>
+__global__ void gf_salience_find_kernel(Map<T> f, SalienceShape p, int pixels_per_range, Candidate* candidates) {
   GF_SHARED(Candidate, best, kThreads);
   const int ch = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), n = static_cast<int>(blockIdx.z);
   const int first = static_cast<int>(blockIdx.y) * pixels_per_range;
@@ -98,7 +100,8 @@ __global__ void gf_salience_find_kernel(Map f, SalienceShape p, int pixels_per_r
 }
 
 // One warp a channel: the best of all ranges, then the patch around it.
-__global__ void gf_salience_gather_kernel(Map f, int k, const Candidate* candidates, int ranges, int* positions,
+template <class T>
+__global__ void gf_salience_gather_kernel(Map<T> f, int k, const Candidate* candidates, int ranges, int* positions,
                                           float* patches, std::int64_t patch_stride) {
   const int ch = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), n = static_cast<int>(blockIdx.y);
   const int lane = static_cast<int>(threadIdx.x);
@@ -119,13 +122,14 @@ __global__ void gf_salience_gather_kernel(Map f, int k, const Candidate* candida
   for (int i = lane; i < k * k; i += kLanes) {
     const int y = y0 + i / k, x = x0 + i % k;
     const bool inside = y >= 0 && y < f.h && x >= 0 && x < f.w;
-    patches[vertex * patch_stride + i] = inside ? *f.at(n, y * f.w + x, ch) : 0.0f;
+    patches[vertex * patch_stride + i] = inside ? f.at(n, y * f.w + x, ch) : 0.0f;
   }
 }
 
 // Every element of df once: the patch's value where one was gathered, else zero. So nothing is cleared before and
 // nothing is added up, and threads of a warp write neighbouring channels.
-__global__ void gf_salience_scatter_kernel(float* df, std::int64_t pixel_stride, int h, int w, int c, int k,
+template <class T>
+__global__ void gf_salience_scatter_kernel(T* df, std::int64_t pixel_stride, int h, int w, int c, int k,
                                            const int* positions, const float* patches, std::int64_t patch_stride,
                                            int pixels_per_range) {
   const int ch = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), n = static_cast<int>(blockIdx.z);
@@ -137,7 +141,7 @@ __global__ void gf_salience_scatter_kernel(float* df, std::int64_t pixel_stride,
     const int y = pixel / w - y0, x = pixel % w - x0;
     const bool inside = y >= 0 && y < k && x >= 0 && x < k;
     df[(std::int64_t{n} * h * w + pixel) * pixel_stride + ch] =
-        inside ? patches[vertex * patch_stride + y * k + x] : 0.0f;
+        to_element<T>(inside ? patches[vertex * patch_stride + y * k + x] : 0.0f);
   }
 }
 
@@ -166,23 +170,30 @@ void salience_forward(const Gpu& gpu, const SalienceShape& p, ConstView f, View 
   check_salience("salience_forward", p, f, positions, patches);
   check_images("salience_forward", f);
   const Cut cut(f.c, f.h * f.w);
-  const Map map{data_as<float>(f), f.pixel_stride, static_cast<int>(f.h), static_cast<int>(f.w), static_cast<int>(f.c)};
   Candidate* candidates = take_workspace<Candidate>(gpu, "salience_forward", f.n * cut.ranges * f.c);
-  launch(gpu, gf_salience_find_kernel, {blocks_for(f.c, cut.lanes), cut.ranges, f.n}, {cut.lanes, cut.strips}, 0, map,
-         p, static_cast<int>(cut.pixels_per_range), candidates);
-  constexpr int kWarps = 8;
-  launch(gpu, gf_salience_gather_kernel, {blocks_for(f.c, kWarps), f.n}, {kLanes, kWarps}, 0, map, p.k, candidates,
-         static_cast<int>(cut.ranges), data_as<int>(positions), data_as<float>(patches), patches.pixel_stride);
+  with_element(f.dtype, [&](auto element) {
+    using T = decltype(element);
+    const Map<T> map{data_as<T>(f), f.pixel_stride, static_cast<int>(f.h), static_cast<int>(f.w),
+                     static_cast<int>(f.c)};
+    launch(gpu, gf_salience_find_kernel<T>, {blocks_for(f.c, cut.lanes), cut.ranges, f.n}, {cut.lanes, cut.strips}, 0,
+           map, p, static_cast<int>(cut.pixels_per_range), candidates);
+    constexpr int kWarps = 8;
+    launch(gpu, gf_salience_gather_kernel<T>, {blocks_for(f.c, kWarps), f.n}, {kLanes, kWarps}, 0, map, p.k, candidates,
+           static_cast<int>(cut.ranges), data_as<int>(positions), data_as<float>(patches), patches.pixel_stride);
+  });
 }
 
 void salience_backward(const Gpu& gpu, const SalienceShape& p, ConstView positions, ConstView dpatches, View df) {
   check_salience("salience_backward", p, df, positions, dpatches);
   check_images("salience_backward", df);
   const Cut cut(df.c, df.h * df.w);
-  launch_independent(gpu, gf_salience_scatter_kernel, {blocks_for(df.c, cut.lanes), cut.ranges, df.n},
-                     {cut.lanes, cut.strips}, data_as<float>(df), df.pixel_stride, static_cast<int>(df.h),
-                     static_cast<int>(df.w), static_cast<int>(df.c), p.k, data_as<int>(positions),
-                     data_as<float>(dpatches), dpatches.pixel_stride, static_cast<int>(cut.pixels_per_range));
+  with_element(df.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch_independent(gpu, gf_salience_scatter_kernel<T>, {blocks_for(df.c, cut.lanes), cut.ranges, df.n},
+                       {cut.lanes, cut.strips}, data_as<T>(df), df.pixel_stride, static_cast<int>(df.h),
+                       static_cast<int>(df.w), static_cast<int>(df.c), p.k, data_as<int>(positions),
+                       data_as<float>(dpatches), dpatches.pixel_stride, static_cast<int>(cut.pixels_per_range));
+  });
 }
 
 }  // namespace gf

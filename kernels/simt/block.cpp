@@ -1,6 +1,7 @@
 #include "kernels/simt/block.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <numeric>
@@ -35,6 +36,8 @@ const char* name_of(Meeting m) {
       return "a vote";
     case Meeting::shuffle:
       return "a shuffle";
+    case Meeting::gather:
+      return "a matrix tile of the warp";
   }
   return "";
 }
@@ -173,6 +176,10 @@ std::uint64_t Block::meet(const Arrival& arrival) {
   return threads_[self].arrival.result;
 }
 
+std::uint64_t Block::gathered(unsigned lane) const {
+  return threads_[running_ / kWarpSize * kWarpSize + lane].arrival.value;
+}
+
 unsigned Block::live_lanes(const Warp& warp) const {
   unsigned live = 0;
   for (unsigned lane = 0; lane < warp.count; ++lane) {
@@ -222,6 +229,12 @@ void Block::answer(Warp& warp, unsigned lanes) {
   });
   if (meeting == Meeting::warp_sync && lanes == live_lanes(warp)) ++warp.epoch;
   if (meeting == Meeting::shuffle) shuffle(warp, lanes);
+  if (meeting == Meeting::gather && lanes != ~0u) {
+    make_running(warp.first + static_cast<unsigned>(std::countr_zero(lanes)));
+    const Arrival& a = threads_[running_].arrival;
+    kernel_error("matrix tile without all lanes", a.at, "all 32 lanes of the warp",
+                 std::to_string(std::popcount(lanes)) + " of them");
+  }
   for_each_lane([&](unsigned, Thread& t) {
     if (meeting == Meeting::ballot) t.arrival.result = votes;
     t.state = State::ready;

@@ -21,7 +21,7 @@ namespace gf::simt {
 constexpr unsigned kWarpSize = 32;
 
 // Where threads meet. The first four concern the block, the others the lanes of a warp named by a mask.
-enum class Meeting : std::uint8_t { sync, sync_or, sync_and, sync_count, warp_sync, ballot, shuffle };
+enum class Meeting : std::uint8_t { sync, sync_or, sync_and, sync_count, warp_sync, ballot, shuffle, gather };
 
 // What a thread brings to a meeting, and what it takes away.
 struct Arrival {
@@ -62,6 +62,8 @@ class Block {
 
   // Called by the running thread.
   std::uint64_t meet(const Arrival& arrival);
+  // After a gather: what a lane of the running thread's warp brought to it. Until the warp meets again.
+  std::uint64_t gathered(unsigned lane) const;
   unsigned lane() const { return running_ % kWarpSize; }
   Moment now() const { return {running_, block_epoch_, warps_[running_ / kWarpSize].epoch}; }
   SharedArray* shared_array(const char* name, std::size_t element_bytes, std::size_t count,

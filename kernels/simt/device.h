@@ -178,6 +178,18 @@ void store16(void* p, const T& v, source_location at = source_location::current(
   check_aligned(p, at);
   std::memcpy(p, &v, sizeof v);
 }
+// A struct of 16 bytes of T to shared[index] and on.
+template <class T, class Elements>
+void store16(const Shared<T>& shared, int index, const Elements& v, source_location at = source_location::current()) {
+  constexpr int kCount = 16 / sizeof(T);
+  static_assert(sizeof(Elements) == 16 && std::is_trivially_copyable_v<Elements>);
+  if (index % kCount != 0)
+    kernel_error("misaligned 16-byte access", at, "an index that " + std::to_string(kCount) + " divides",
+                 std::to_string(index));
+  T elements[kCount];
+  std::memcpy(elements, &v, sizeof v);
+  for (int i = 0; i < kCount; ++i) shared[{index + i, at}] = elements[i];
+}
 inline float4 load4(const SharedAddress<float>& p) {
   const Shared<float> s(p.array, p.index.value);
   if (p.index.value % 4 != 0) kernel_error("misaligned 16-byte access", p.index.at, "an index that 4 divides");

@@ -141,6 +141,35 @@ TEST_CASE("salience: position and patch of every channel") {
   for (const Case& t : cases) check_forward(t, Buffer<>::random(t.map, t.extra_map, seed++));
 }
 
+// Rounded values meet often: many ties.
+TEST_CASE("salience: bf16 maps") {
+  for (const Case& t : {Case{{2, 24, 32, 24}, {3, kPeak, false}, 8, 3}, Case{{1, 13, 12, 32}, {3, kWindow, true}},
+                        Case{{1, 33, 31, 31}, {5, kPeak, true}, 1, 0}}) {
+    CAPTURE(t.name());
+    const auto f = Buffer<bf16>::random(t.map, t.extra_map, 9);
+    const Buffer<> upstream = Buffer<>::random(t.patches(), 0, 10);
+    const Reference expected = reference({t.map, f.values()}, t.p);
+    on_every_gpu([&](const auto& device) {
+      Buffer<std::int32_t> positions(t.positions());
+      Buffer<> patches(t.patches(), t.extra_patches), exact(t.map);
+      salience_forward(device, t.p, f.view(), positions.view(), patches.view());
+      CHECK(relative_error(positions.values(), expected.positions) == 0);
+      CHECK(relative_error(patches.values(), expected.patches) == 0);
+      Buffer<bf16> df(t.map, t.extra_map);
+      salience_backward(device, t.p, positions.view(), upstream.view(), df.view());
+      salience_backward(device, t.p, positions.view(), upstream.view(), exact.view());
+      CHECK(relative_error(df.values(), exact.values()) < 1.0 / 256);
+      CHECK((df.sentinels_intact() && patches.sentinels_intact()));
+      return df.values();
+    });
+  }
+  const Buffer<bf16> f({1, 4, 4, 3});
+  Buffer<std::int32_t> positions({1, 1, 1, 3});
+  Buffer<> patches({1, 1, 3, 9});
+  CHECK_THROWS_WITH_AS(salience_forward(Cpu{workspace}, {}, f.view(), positions.view(), patches.view()),
+                       doctest::Contains("map bf16 [1,4,4,3]"), Error);
+}
+
 TEST_CASE("salience: ties go to the first pixel") {
   for (const SalienceMode mode : {kPeak, kWindow}) {
     const Case t{{2, 17, 19, 33}, {3, mode, false}, 1, 0};

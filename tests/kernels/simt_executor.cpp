@@ -1,48 +1,16 @@
 // The executor itself: right kernels give right results under every order; each planted bug is found and reported with
 // its file and line.
-#include <doctest/doctest.h>
-
-#include <atomic>
 #include <numeric>
 #include <vector>
 
-#include "kernels/launch.h"
+#include "tests/harness/planted_bug.h"
 
 namespace gf {
 namespace {
 
+using namespace harness;
+
 constexpr int kBlock = 96;
-
-// A planted bug says which line it is on.
-std::atomic<int> wrong_line = 0;
-#define NEXT_LINE_IS_WRONG() wrong_line = __LINE__ + 1
-
-Simt simt(unsigned seed = 0) { return Simt{nullptr, seed}; }
-
-template <class Run>
-void for_each_order(const Run& run) {
-  for (unsigned seed = 0; seed < 6; ++seed) {
-    CAPTURE(seed);
-    run(simt(seed));
-  }
-}
-
-// Checks that a kernel fails, with these words and the line it remembered.
-template <class Run>
-void check_reported(const char* words, const Run& run) {
-  for_each_order([&](const Simt& gpu) {
-    wrong_line = 0;
-    std::string message = "nothing was reported";
-    try {
-      run(gpu);
-    } catch (const Error& e) {
-      message = e.what();
-    }
-    const std::string line = "simt_executor.cpp:" + std::to_string(wrong_line);
-    CHECK_MESSAGE(message.find(words) != std::string::npos, message);
-    CHECK_MESSAGE(message.find(line) != std::string::npos, message, " (no ", line, ")");
-  });
-}
 
 // ---- kernels that are right
 
@@ -456,9 +424,9 @@ TEST_CASE("simt: an error leaves nothing behind") {
   std::vector<float> out(kBlock);
   std::vector<int> x(200, 1), y(3);
   for (int round = 0; round < 20; ++round) {
-    CHECK_THROWS_AS(launch(simt(), gf_test_unwritten, 5, kBlock, 0, out.data()), Error);
-    CHECK_THROWS_AS(launch(simt(), gf_test_divergent_barrier, 5, kBlock, 0), Error);
-    launch(simt(), gf_test_sum, 3, kBlock, 0, x.data(), 200, y.data());
+    CHECK_THROWS_AS(launch(harness::simt(), gf_test_unwritten, 5, kBlock, 0, out.data()), Error);
+    CHECK_THROWS_AS(launch(harness::simt(), gf_test_divergent_barrier, 5, kBlock, 0), Error);
+    launch(harness::simt(), gf_test_sum, 3, kBlock, 0, x.data(), 200, y.data());
     CHECK(y[0] + y[1] + y[2] == 200);
   }
 }
