@@ -45,6 +45,23 @@ struct DemoFlags {
   int threads = 0;
 };
 
+struct SelftestFlags {
+  std::string device = "auto", json;
+  std::vector<std::string> families;  // empty: all
+  bool values_only = false, list = false;
+  int threads = 0;
+};
+
+struct BenchKernelsFlags {
+  std::string device = "auto", size = "demo", filter, json;
+  int threads = 0;
+};
+struct BenchStepFlags {
+  std::string device = "auto", network = "fanet", json;
+  double width = 0.25;
+  int batch = 4, size = 128, classes = 9, steps = 20, threads = 0;
+};
+
 int train_command(const TrainFlags& flags);
 int paraphrase_command(const DistillFlags& flags);
 int distill_command(const DistillFlags& flags);
@@ -52,5 +69,8 @@ int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
+int bench_kernels_command(const BenchKernelsFlags& flags);
+int bench_step_command(const BenchStepFlags& flags);
+int selftest_command(const SelftestFlags& flags);
 
 }  // namespace gf

@@ -66,25 +66,26 @@ int distill_command(const DistillFlags& flags) {
   if (config.distill.paraphrasers.empty())
     config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
   require_keys(config, {"distill.teacher"});
-  start_engine(flags.device, config.train.threads);
+  const Device device = start_engine(flags.device, config.train.threads);
   trace_nan(config.train.trace_nan);
 
-  const NetworkFile teacher = load_network(config.distill.teacher);
+  const NetworkFile teacher = load_network(config.distill.teacher, device);
   const std::int64_t student_stride = make_network(config.model.arch, {.width = 0.01})->stride();
   const Dataset dataset = open_configured_dataset(config, std::max(student_stride, teacher.network->stride()));
   check_classes(teacher, dataset, config.distill.teacher);
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
+  student->to(device);
   const DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
   if (options.vertex_weight != 0 || options.edge_weight != 0) {
-    paraphrasers = load_paraphrasers(config.distill.paraphrasers);
+    paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
     check_factors(*student, options, paraphrasers, config.model.in_channels);
   }
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
-  RunFolder folder = open_run_folder(config.output.dir, flags, config);
+  RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
   const FileEntries entries = checkpoint_entries(description.to_entries(), config);
@@ -107,7 +108,7 @@ int distill_command(const DistillFlags& flags) {
         {config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
   entries_of_report.push_back(
       {config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
-  report_run(folder, dataset, entries_of_report, config);
+  report_run(folder, dataset, entries_of_report, config, device);
   return 0;
 }
 

@@ -12,8 +12,8 @@
 namespace gf {
 
 int evaluate_command(const EvaluateFlags& flags) {
-  start_engine(flags.device, flags.threads);
-  const NetworkFile file = load_network(flags.model);
+  const Device device = start_engine(flags.device, flags.threads);
+  const NetworkFile file = load_network(flags.model, device);
   Config config;
   if (!flags.config.empty()) {
     config = load_config(flags.config, flags.sets);

@@ -15,6 +15,11 @@ namespace {
 
 using namespace gf;
 
+void add_device_flag(CLI::App& app, std::string& device) {
+  app.add_option("--device", device, "auto, cpu, cuda, cuda:N, or simt (the CUDA kernels without a GPU: slow)")
+      ->capture_default_str();
+}
+
 void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_option("-c,--config", f.config, "Configuration file (TOML); --keys lists every key")
       ->check(CLI::ExistingFile);
@@ -23,7 +28,7 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_flag("--resume", f.resume, "Go on from checkpoints/latest.gfm of the run folder");
   app.add_flag("--overwrite", f.overwrite, "Empty the run folder if it holds a run");
   app.add_flag("-q,--quiet", f.quiet, "No progress bar");
-  app.add_option("--device", f.device, "auto or cpu")->capture_default_str();
+  add_device_flag(app, f.device);
   app.add_option("--threads", f.threads, "CPU threads, 0: one a core");
   app.add_flag_callback(
       "--keys",
@@ -92,7 +97,7 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   sub->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   sub->add_option("-o,--output", evaluate.output, "Folder for summary.json, per_case.csv, per_class.csv");
-  sub->add_option("--device", evaluate.device, "auto or cpu")->capture_default_str();
+  add_device_flag(*sub, evaluate.device);
   sub->add_option("--threads", evaluate.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm\n"
@@ -109,7 +114,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   sub->add_flag("--preview", predict.preview, "Also write NAME_preview.png: the slice with the most foreground");
   sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask exists");
-  sub->add_option("--device", predict.device, "auto or cpu")->capture_default_str();
+  add_device_flag(*sub, predict.device);
   sub->add_option("--threads", predict.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow predict -m best.gfm -i head.nii.gz -o mask.nii.gz --preview\n"
@@ -137,10 +142,57 @@ int main(int argc, char** argv) {
   sub->add_flag("--full", demo.full, "Six times the steps");
   sub->add_flag("--overwrite", demo.overwrite, "Start anew instead of going on");
   sub->add_option("-o,--output", demo.output, "Folder (default runs/demo, with --full runs/demo_full)");
-  sub->add_option("--device", demo.device, "auto or cpu")->capture_default_str();
+  add_device_flag(*sub, demo.device);
   sub->add_option("--threads", demo.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub, "  graphflow demo\n  graphflow demo --full -o runs/full");
   sub->callback([&] { code = demo_command(demo); });
+
+  SelftestFlags selftest;
+  sub = app.add_subcommand("selftest", "Check every op of this program on a device against its formula in double");
+  add_device_flag(*sub, selftest.device);
+  sub->add_option("--family", selftest.families, "Only these ops; --list names them")->allow_extra_args(false);
+  sub->add_flag("--values-only", selftest.values_only, "Leave out the derivatives");
+  sub->add_flag("--list", selftest.list, "Name the families and how many cases they have, and stop");
+  sub->add_option("--json", selftest.json, "Also write the table here");
+  sub->add_option("--threads", selftest.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*sub,
+               "  graphflow selftest\n  graphflow selftest --device cuda --json selftest.json\n"
+               "  graphflow selftest --device simt --family resize --family losses");
+  sub->callback([&] { code = selftest_command(selftest); });
+
+  sub = app.add_subcommand("bench", "Time kernels or training steps on this machine");
+  sub->require_subcommand(1);
+  BenchKernelsFlags bench_kernels;
+  CLI::App* bench = sub->add_subcommand("kernels", "Every family of ops, with the share of this machine's ceilings");
+  add_device_flag(*bench, bench_kernels.device);
+  bench->add_option("--size", bench_kernels.size, "demo (batch 4, 128x128) or paper (batch 8, 256x256)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"demo", "paper"}));
+  bench->add_option("--filter", bench_kernels.filter, "Only ops whose name contains this");
+  bench->add_option("--json", bench_kernels.json, "Also write the table here");
+  bench->add_option("--threads", bench_kernels.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*bench, "  graphflow bench kernels\n  graphflow bench kernels --size paper --filter convolution");
+  bench->callback([&] { code = bench_kernels_command(bench_kernels); });
+  BenchStepFlags bench_step;
+  bench = sub->add_subcommand("step", "Whole training steps of a network on random data");
+  add_device_flag(*bench, bench_step.device);
+  bench->add_option("--network", bench_step.network, "Name, as `graphflow info` lists them")->capture_default_str();
+  bench->add_option("--width", bench_step.width, "Width multiplier")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 8.0));
+  bench->add_option("--batch", bench_step.batch, "Pictures a step")->capture_default_str()->check(CLI::Range(1, 1024));
+  bench->add_option("--size", bench_step.size, "Their height and width")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
+  bench->add_option("--classes", bench_step.classes, "Classes")->capture_default_str()->check(CLI::Range(2, 512));
+  bench->add_option("--steps", bench_step.steps, "Steps that are timed")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  bench->add_option("--json", bench_step.json, "Also write the numbers here");
+  bench->add_option("--threads", bench_step.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*bench,
+               "  graphflow bench step\n  graphflow bench step --network mobile_unet --width 1 --batch 8 --size 224");
+  bench->callback([&] { code = bench_step_command(bench_step); });
 
   try {
     app.parse(argc, argv);

@@ -31,9 +31,9 @@ int paraphrase_command(const DistillFlags& flags) {
   Config config = resolve_config(flags, kParaphraserFolder);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
   require_keys(config, {"distill.teacher"});
-  start_engine(flags.device, config.train.threads);
+  const Device device = start_engine(flags.device, config.train.threads);
   trace_nan(config.train.trace_nan);
-  const NetworkFile teacher = load_network(config.distill.teacher);
+  const NetworkFile teacher = load_network(config.distill.teacher, device);
   const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
 
   const TapPair taps = tap_pair(config.distill.teacher_taps, *teacher.network);
@@ -44,10 +44,11 @@ int paraphrase_command(const DistillFlags& flags) {
   const ParaphraserDescription description{channels.first, channels.second, factors, taps};
   ParaphraserPair paraphrasers(channels.first, channels.second, factors);
   paraphrasers.initialise(static_cast<std::uint64_t>(config.train.seed));
+  paraphrasers.to(device);
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
-  RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config);
+  RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config, device);
   const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   ParaphraseTask task(
       paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },

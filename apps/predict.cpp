@@ -96,8 +96,8 @@ void predict_file(const std::string& input, const std::string& output, const Net
 int predict_command(const PredictFlags& flags) {
   const std::atomic<bool>& stop = stop_requested();
   const std::vector<std::string> inputs = find_inputs(flags.inputs);
-  start_engine(flags.device, flags.threads);
-  const NetworkFile model = load_network(flags.model);
+  const Device device = start_engine(flags.device, flags.threads);
+  const NetworkFile model = load_network(flags.model, device);
   std::vector<std::string> failed;
   std::size_t written = 0, kept = 0;
   {

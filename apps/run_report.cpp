@@ -129,7 +129,7 @@ void add_brain_reference(ReportData& data, const Dataset& dataset) {
 }  // namespace
 
 ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
-                      const Config& config) {
+                      const Config& config, const Device& device) {
   Split split = Split::test;
   if (samples_of(dataset, split).empty()) split = Split::val;
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
@@ -145,16 +145,16 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
         "The data set has no test split: these are validation scores, and the checkpoint was chosen on them.");
   std::vector<Evaluation> evaluations;
   for (const ReportEntry& e : entries) {
-    const NetworkFile file = load_network(e.checkpoint);
+    const NetworkFile file = load_network(e.checkpoint, device);
     evaluations.push_back(evaluate_network(*file.network, cases, dataset, millimetres));
-    const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, dataset.preprocessing);
+    const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, dataset.preprocessing).to(device);
     data.models.push_back(model_result(e.name, e.role, *file.network, evaluations.back(), one));
     const auto it = file.entries.find("config");
     if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);
   }
   write_scores(split == Split::test ? folder.test() : folder.validation(), evaluations.back().scores, millimetres);
   if (split == Split::test && !samples_of(dataset, Split::val).empty()) {
-    const NetworkFile last = load_network(entries.back().checkpoint);
+    const NetworkFile last = load_network(entries.back().checkpoint, device);
     const Evaluation validation =
         evaluate_network(*last.network, load_cases(dataset, Split::val), dataset, millimetres);
     write_scores(folder.validation(), validation.scores, millimetres);

@@ -7,6 +7,7 @@
 #include "apps/report/report_data.h"
 #include "apps/run_folder.h"
 #include "data/dataset.h"
+#include "engine/device.h"
 
 namespace gf {
 
@@ -17,9 +18,10 @@ struct ReportEntry {
   std::string run_folder;  // its metrics.csv gives the curves; empty: none
 };
 
-// Scores every entry on the test split (validation where there is no test split), writes test/ and validation/ of the
-// folder for the last entry, report.html, comparison.md and comparison.csv there, prints the table and returns what the report shows.
+// Scores every entry on the device on the test split (validation where there is no test split), writes test/ and
+// validation/ of the folder for the last entry, report.html, comparison.md and comparison.csv there, prints the table
+// and returns what the report shows.
 ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
-                      const Config& config);
+                      const Config& config, const Device& device);
 
 }  // namespace gf

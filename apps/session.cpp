@@ -20,11 +20,12 @@ Config resolve_config(const RunFlags& flags, const std::string& subfolder) {
   return load_config(file, sets);
 }
 
-void start_engine(const std::string& device, int thread_count) {
+Device start_engine(const std::string& name, int thread_count) {
   check_processor();
-  parse_device(device);
+  const Device device = parse_device(name);
   set_threads(thread_count);
-  fmt::print(stderr, "graphflow {}: device cpu, {} threads\n", kVersion, threads());
+  fmt::print(stderr, "graphflow {}: device {}, {} threads\n", kVersion, describe_device(device), threads());
+  return device;
 }
 
 namespace {
@@ -131,7 +132,7 @@ NetworkOptions network_options(const Config& config) {
           static_cast<float>(config.model.dropout)};
 }
 
-RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config) {
+RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config, const Device& device) {
   const ExistingRun existing = flags.resume      ? ExistingRun::resume
                                : flags.overwrite ? ExistingRun::overwrite
                                                  : ExistingRun::refuse;
@@ -140,7 +141,7 @@ RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const 
   Environment e = read_environment();
   e.insert(e.begin(), {"graphflow", kVersion});
   e.push_back({"backends", kBackends});
-  e.push_back({"device", "cpu"});
+  e.push_back({"device", device_name(device)});
   e.push_back({"threads", std::to_string(threads())});
   folder.write_environment(e);
   return folder;

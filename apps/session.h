@@ -22,8 +22,8 @@ constexpr const char* kParaphraserFolder = "/paraphraser";
 // flags.output + subfolder.
 Config resolve_config(const RunFlags& flags, const std::string& subfolder = {});
 
-// Threads and device; prints one line of what runs where.
-void start_engine(const std::string& device, int threads);
+// Sets the threads, prints one line of what runs where, and gives the device.
+Device start_engine(const std::string& device, int threads);
 
 // The data set of [data], padded for networks of this stride. Fills config.model.num_classes and in_channels where they
 // were left to the data set, refuses them where they disagree.
@@ -38,7 +38,7 @@ SupervisedOptions supervised_options(const Config& config, const Dataset& datase
 NetworkOptions network_options(const Config& config);
 
 // The run folder of a training subcommand with config.toml and env.json in it.
-RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config);
+RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config, const Device& device);
 // A checkpoint's entries: what the model is, the configuration it was trained with, the version that wrote it.
 FileEntries checkpoint_entries(FileEntries description, const Config& config);
 // checkpoints/latest.gfm where the flags ask to resume, else "". Throws where there is none.

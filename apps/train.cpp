@@ -26,17 +26,18 @@ int train_command(const TrainFlags& flags) {
   stop_requested();
   Config config = resolve_config(flags);
   if (!flags.init.empty()) config.model.init = flags.init;
-  start_engine(flags.device, config.train.threads);
+  const Device device = start_engine(flags.device, config.train.threads);
   trace_nan(config.train.trace_nan);
   const std::int64_t stride = make_network(config.model.arch, {.width = 0.01})->stride();
   const Dataset dataset = open_configured_dataset(config, stride);
   const auto network = make_network(config.model.arch, network_options(config));
   network->initialise(static_cast<std::uint64_t>(config.train.seed));
   const std::string initial = load_initial_weights(*network, config.model);
+  network->to(device);
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
-  RunFolder folder = open_run_folder(config.output.dir, flags, config);
+  RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
   const FileEntries entries = checkpoint_entries(description.to_entries(), config);
@@ -53,7 +54,8 @@ int train_command(const TrainFlags& flags) {
                     config.optim,
                     initial};
   if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
-  report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config);
+  report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config,
+             device);
   return 0;
 }
 

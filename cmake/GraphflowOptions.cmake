@@ -34,6 +34,7 @@ function(graphflow_library name)
                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/graphflow>)
   target_link_libraries(gf_${name} PUBLIC gf_options ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   install(TARGETS gf_${name} EXPORT graphflow-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphflow/${name}
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphflow/${folder}
           FILES_MATCHING PATTERN "*.h")
 endfunction()

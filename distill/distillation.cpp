@@ -18,6 +18,7 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
       options_(std::move(options)),
       validate_(std::move(validate)),
       description_(std::move(description)) {
+  teacher_.to(student_.device());
   teacher_.eval();
   teacher_.freeze();
   if (!graph_on()) return;
@@ -25,6 +26,7 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
     throw Error(ErrorKind::usage,
                 {"Graph Flow needs the paraphrasers", "distill.paraphrasers", "a file made by graphflow paraphrase",
                  "none", "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
+  paraphrasers_->to(student_.device());
   paraphrasers_->eval();
   paraphrasers_->freeze();
 }

@@ -21,8 +21,9 @@ struct DistillationOptions {
 
 class DistillationTask : public TrainingTask {
  public:
-  // The teacher and the paraphrasers are put into evaluation mode and frozen. `paraphrasers` may be null where both
-  // graph weights are 0. Throws where the paraphrasers' factors differ from the student taps' channels.
+  // The teacher and the paraphrasers move to the student's device, into evaluation mode, and are frozen. `paraphrasers`
+  // may be null where both graph weights are 0. Throws where the paraphrasers' factors differ from the student taps'
+  // channels.
   DistillationTask(Network& student, Network& teacher, ParaphraserPair* paraphrasers, DistillationOptions options,
                    std::function<Validation()> validate, std::map<std::string, std::string> description);
   Module& model() override { return student_; }

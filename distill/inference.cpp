@@ -18,7 +18,7 @@ namespace {
 std::vector<Mask> classify(const Network& network, const Tensor& images) {
   const NoGrad off;
   Random unused;  // evaluation mode drops nothing
-  const Tensor label = argmax_channels(network.forward(images, unused).logits);
+  const Tensor label = argmax_channels(network.forward(images.to(network.device()), unused).logits).to(cpu_device());
   const Shape& s = label.shape();
   std::vector<Mask> masks;
   for (std::int64_t i = 0; i < s.n; ++i) {

@@ -69,7 +69,7 @@ NetworkDescription NetworkDescription::from_entries(const FileEntries& entries, 
   return d;
 }
 
-NetworkFile load_network(const std::string& file) {
+NetworkFile load_network(const std::string& file, const Device& device) {
   NetworkFile f;
   f.entries = read_checkpoint_entries(file);
   f.description = NetworkDescription::from_entries(f.entries, file);
@@ -77,6 +77,7 @@ NetworkFile load_network(const std::string& file) {
   CheckpointState unused;
   load_checkpoint(file, *f.network, nullptr, unused);
   f.network->eval();
+  f.network->to(device);
   return f;
 }
 
@@ -97,7 +98,7 @@ ParaphraserDescription ParaphraserDescription::from_entries(const FileEntries& e
           {r.text("paraphraser.tap_shallow"), r.text("paraphraser.tap_deep")}};
 }
 
-ParaphraserFile load_paraphrasers(const std::string& file) {
+ParaphraserFile load_paraphrasers(const std::string& file, const Device& device) {
   ParaphraserFile f;
   f.entries = read_checkpoint_entries(file);
   f.description = ParaphraserDescription::from_entries(f.entries, file);
@@ -106,6 +107,7 @@ ParaphraserFile load_paraphrasers(const std::string& file) {
   CheckpointState unused;
   load_checkpoint(file, *f.paraphrasers, nullptr, unused);
   f.paraphrasers->eval();
+  f.paraphrasers->to(device);
   return f;
 }
 

@@ -29,7 +29,7 @@ struct NetworkFile {
   std::unique_ptr<Network> network;  // in evaluation mode
   FileEntries entries;               // all of them: config, metrics, version
 };
-NetworkFile load_network(const std::string& file);
+NetworkFile load_network(const std::string& file, const Device& device = cpu_device());
 
 struct ParaphraserDescription {
   std::int64_t shallow_channels = 256, deep_channels = 256, factors = 24;
@@ -44,6 +44,6 @@ struct ParaphraserFile {
   std::unique_ptr<ParaphraserPair> paraphrasers;  // in evaluation mode
   FileEntries entries;
 };
-ParaphraserFile load_paraphrasers(const std::string& file);
+ParaphraserFile load_paraphrasers(const std::string& file, const Device& device = cpu_device());
 
 }  // namespace gf

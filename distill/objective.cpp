@@ -4,8 +4,8 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/optim/norm.h"
 #include "kernels/error.h"
-#include "kernels/optimizer.h"
 
 namespace gf {
 
@@ -37,7 +37,7 @@ std::vector<TermReport> Objective::report_with_shares(const std::vector<NamedTen
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     double squares = 0;
     for (const Tensor& g : gradients(terms_[i].weighted, wrt, {}, false, true))
-      if (g) squares += on(g.device(), [&](const auto& d) { return sum_of_squares(d, g.to_dense().view()); });
+      if (g) squares += squared_norm(g.to_dense());
     list[i].share = std::sqrt(squares);
     sum += list[i].share;
   }

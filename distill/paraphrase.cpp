@@ -17,6 +17,7 @@ ParaphraseTask::ParaphraseTask(ParaphraserPair& paraphrasers, Network& teacher, 
       taps_(std::move(taps)),
       validation_images_(std::move(validation_images)),
       description_(std::move(description)) {
+  teacher_.to(paraphrasers_.device());
   teacher_.eval();
   teacher_.freeze();
 }
@@ -42,7 +43,7 @@ Validation ParaphraseTask::validate() {
   const NoGrad off;
   double error_shallow = 0, error_deep = 0, power_shallow = 0, power_deep = 0;
   for (const Tensor& image : validation_images_()) {
-    const Maps maps = teach(image);
+    const Maps maps = teach(image.to(paraphrasers_.device()));
     error_shallow += sum(square(paraphrasers_.shallow.reconstruct(maps.shallow) - maps.shallow)).item();
     error_deep += sum(square(paraphrasers_.deep.reconstruct(maps.deep) - maps.deep)).item();
     power_shallow += sum(square(maps.shallow)).item();

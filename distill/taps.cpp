@@ -19,7 +19,7 @@ std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPa
   network.eval();  // training would move the running statistics
   Random unused;
   const NetworkOutput out =
-      network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}), unused);
+      network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}, network.device()), unused);
   network.train(training);
   return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
 }

@@ -24,6 +24,7 @@ class Run {
         loader_(loader),
         options_(options),
         observer_(observer),
+        device_(task.model().device()),
         parameters_(task.model()),
         optimizer_(parameters_, options.optimizer),
         random_(options.seed) {}
@@ -59,7 +60,9 @@ class Run {
     double not_training = 0;  // measuring shares is no part of a step
     parameters_.zero_grad();
     for (int micro = 0; micro < options_.accumulate; ++micro) {
-      const Batch batch = loader_.next();
+      Batch batch = loader_.next();
+      batch.image = batch.image.to(device_);
+      batch.label = batch.label.to(device_);
       Objective objective = [&] {
         const MemoryTag tag("activations");
         return task_.objective(batch, step_, random_);
@@ -176,6 +179,7 @@ class Run {
   Loader& loader_;
   const TrainerOptions& options_;
   TrainingObserver& observer_;
+  Device device_;
   FlatParameters parameters_;
   Optimizer optimizer_;
   Random random_;

@@ -32,9 +32,8 @@ std::atomic<bool> nan_tracing{false};
 
 void check_finite(const char* op, const char* direction, const Tensor& t) {
   if (t.dtype() != DType::f32) return;
-  const Tensor d = t.to_dense();
-  const float* v = d.data();
-  for (std::int64_t i = 0; i < d.count(); ++i)
+  const std::vector<float> v = t.to_vector();
+  for (std::size_t i = 0; i < v.size(); ++i)
     if (!std::isfinite(v[i]))
       fail("not finite", std::string(op) + " (" + direction + "), tensor " + t.shape().str(), "finite values",
            std::to_string(v[i]) + " at element " + std::to_string(i),

@@ -2,18 +2,87 @@
 
 #include <omp.h>
 
+#include <charconv>
+#include <optional>
+
+#ifdef GF_WITH_CUDA
+#include "engine/cuda.h"
+#endif
 #include "engine/memory.h"
 #include "kernels/error.h"
 
 namespace gf {
 
 Device cpu_device() { return Cpu{cpu_workspace}; }
+Device simt_device(unsigned order_seed) { return Simt{cpu_workspace, order_seed}; }
+
+namespace {
+
+// "name" gives 0, "name:7" gives 7; nothing else does.
+std::optional<unsigned> number_after(const std::string& text, const std::string& name) {
+  if (text == name) return 0;
+  if (!text.starts_with(name + ":")) return std::nullopt;
+  unsigned number = 0;
+  const char *first = text.data() + name.size() + 1, *last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(first, last, number);
+  if (error != std::errc() || end != last) return std::nullopt;
+  return number;
+}
+
+}  // namespace
 
 Device parse_device(const std::string& name) {
+#ifdef GF_WITH_CUDA
+  constexpr const char* kNames = "auto, cpu, cuda, cuda:N, simt or simt:SEED";
+  if (name == "auto" && cuda_available(0)) return cuda_device(0);
+  if (const auto ordinal = number_after(name, "cuda")) return cuda_device(static_cast<int>(*ordinal));
+#else
+  constexpr const char* kNames = "auto, cpu, simt or simt:SEED";
+  if (number_after(name, "cuda"))
+    throw Error(ErrorKind::usage, {"no CUDA in this build", "--device " + name, kNames, name,
+                                   "build where nvcc and the headers of cuDNN and cuBLASLt are found"});
+#endif
   if (name == "cpu" || name == "auto") return cpu_device();
-  throw Error(ErrorKind::usage,
-              {"device not available", "--device " + name, "cpu", name,
-               "this version trains on the CPU only; its CUDA and SIMT kernels are reached by the tests"});
+  if (const auto seed = number_after(name, "simt")) return simt_device(*seed);
+  throw Error(ErrorKind::usage, {"unknown device", "--device " + name, kNames, name, ""});
+}
+
+std::string device_name(const Device& device) {
+  const auto numbered = [](const char* name, unsigned n) {
+    return n == 0 ? std::string(name) : name + (":" + std::to_string(n));
+  };
+  if (const Simt* simt = std::get_if<Simt>(&device)) return numbered("simt", simt->order_seed);
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = std::get_if<Cuda>(&device)) return numbered("cuda", static_cast<unsigned>(cuda->device));
+#endif
+  return "cpu";
+}
+
+std::string describe_device(const Device& device) {
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = std::get_if<Cuda>(&device))
+    return device_name(device) + " (" + describe_cuda(cuda->device) + ")";
+#endif
+  if (std::holds_alternative<Simt>(device)) return device_name(device) + " (CUDA kernels without a GPU: slow)";
+  return device_name(device);
+}
+
+bool on_host(const Device& device) {
+  return std::holds_alternative<Cpu>(device) || std::holds_alternative<Simt>(device);
+}
+
+bool same_device(const Device& a, const Device& b) {
+#ifdef GF_WITH_CUDA
+  const Cuda *x = std::get_if<Cuda>(&a), *y = std::get_if<Cuda>(&b);
+  if (x && y) return x->device == y->device;
+#endif
+  return a.index() == b.index();
+}
+
+void wait_for([[maybe_unused]] const Device& device) {
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = std::get_if<Cuda>(&device)) synchronise(*cuda);
+#endif
 }
 
 void set_threads(int threads) { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }

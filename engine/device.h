@@ -9,18 +9,37 @@
 
 namespace gf {
 
-using Device = std::variant<Cpu>;
+#ifdef GF_WITH_CUDA  // set by CMake for everything that sees this header
+using Device = std::variant<Cpu, Simt, Cuda>;
+#else
+using Device = std::variant<Cpu, Simt>;
+#endif
 
 template <class Call>
 decltype(auto) on(const Device& device, Call&& call) {
   return std::visit(std::forward<Call>(call), device);
 }
 
-// The CPU with the engine's scratch memory behind it.
+// Each with the engine's scratch memory behind it.
 Device cpu_device();
+Device simt_device(unsigned order_seed = 0);
 
-// "auto" and "cpu" give the CPU. Any other name throws ErrorKind::usage, saying what this build has.
+// `auto`: the first GPU where there is one that can be used, else the CPU. `cpu`; `cuda` or `cuda:N`; `simt` or
+// `simt:SEED`: the hand-written CUDA kernels under the executor, threads in the order of that seed. Throws
+// ErrorKind::usage for any other name and for `cuda` in a build without it, ErrorKind::failure where no GPU can be
+// used.
 Device parse_device(const std::string& name);
+std::string device_name(const Device& device);      // as parse_device takes it
+std::string describe_device(const Device& device);  // and with what a person wants to know of it
+
+// Whether the host can read and write the device's tensors.
+bool on_host(const Device& device);
+
+// Whether tensors of the two can meet in one op.
+bool same_device(const Device& a, const Device& b);
+
+// Returns when the work queued on the device is done.
+void wait_for(const Device& device);
 
 // CPU threads for the kernels; 0: one a core. Part of what "the same bits" means.
 void set_threads(int threads);

@@ -1,30 +1,23 @@
 #pragma once
-// Tensor memory: a caching allocator with statistics. Freed blocks are kept by size and handed out again, because a
-// training step asks for the same sizes every time and fresh pages are slow to touch.
-#include <cstddef>
-#include <map>
-#include <memory>
-#include <string>
+// Tensor memory: one caching allocator (caching_allocator.h) a memory, and the tags that its statistics go by.
+#include "engine/caching_allocator.h"
+#include "engine/device.h"
 
 namespace gf {
 
-struct MemoryUse {
-  std::size_t now = 0, peak = 0;  // bytes
-};
+// The allocator of a device's memory. The CPU and the executor share the host's.
+CachingAllocator& memory_of(const Device& device);
 
-struct MemoryStatistics {
-  MemoryUse total;
-  std::size_t cached = 0;  // held for reuse
-  std::map<std::string, MemoryUse> by_tag;
-};
+// At least 64-byte aligned (a GPU's: 256); returned to the cache when the last owner lets go, which must be after the
+// work queued on it. Counts under the current tag. Throws ErrorKind::out_of_memory.
+std::shared_ptr<void> allocate(std::size_t bytes, const Device& device = cpu_device(), const BlockLabel& label = {});
 
-// 64-byte aligned; returned to the cache when the last owner lets go. Throws ErrorKind::out_of_memory listing use by
-// tag.
-std::shared_ptr<void> allocate(std::size_t bytes);
+// Copies between any two memories; ordered after the work queued before, and to the host complete on return.
+void copy_bytes(void* to, const Device& to_device, const void* from, const Device& from_device, std::size_t bytes);
 
-MemoryStatistics memory_statistics();
-void reset_memory_peak();
-void release_cached_memory();
+MemoryStatistics memory_statistics(const Device& device = cpu_device());
+void reset_memory_peak(const Device& device = cpu_device());
+void release_cached_memory(const Device& device = cpu_device());
 
 // While alive, allocations of this thread count under `tag` (a string literal): "teacher", "student", "optimiser".
 class MemoryTag {

@@ -1,7 +1,5 @@
 #include "engine/tensor.h"
 
-#include <cstring>
-
 #include "engine/autograd.h"
 #include "engine/memory.h"
 #include "kernels/elementwise.h"
@@ -12,7 +10,7 @@ namespace gf {
 Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
   if (shape.n < 0 || shape.h < 0 || shape.w < 0 || shape.c < 0) fail("negative extent", "tensor " + shape.str());
   Impl impl;
-  impl.storage = allocate(static_cast<std::size_t>(shape.count()) * size_of(dtype));
+  impl.storage = allocate(static_cast<std::size_t>(shape.count()) * size_of(dtype), device, {shape, dtype});
   impl.shape = shape;
   impl.dtype = dtype;
   impl.pixel_stride = shape.c;
@@ -33,7 +31,7 @@ Tensor copy_in(std::span<const T> values, const Shape& shape, DType dtype, const
     fail("wrong number of values for a tensor", shape.str(), std::to_string(shape.count()),
          std::to_string(values.size()));
   Tensor t = Tensor::empty(shape, dtype, device);
-  if (!values.empty()) std::memcpy(t.mutable_data<T>(), values.data(), values.size_bytes());
+  copy_bytes(t.mutable_view().data, device, values.data(), cpu_device(), values.size_bytes());
   return t;
 }
 }  // namespace
@@ -47,12 +45,15 @@ Tensor Tensor::from(std::span<const std::int32_t> values, const Shape& shape, co
 
 float Tensor::item() const {
   if (count() != 1 || dtype() != DType::f32) fail("item() of a tensor that is no float32 scalar", shape().str());
-  return *data();
+  return to_vector()[0];
 }
 
 std::vector<float> Tensor::to_vector() const {
+  if (dtype() != DType::f32) fail("to_vector() of a tensor that is not float32", shape().str());
   const Tensor d = to_dense();
-  return {d.data(), d.data() + d.count()};
+  std::vector<float> values(static_cast<std::size_t>(count()));
+  copy_bytes(values.data(), cpu_device(), d.raw(), device(), values.size() * sizeof(float));
+  return values;
 }
 
 Tensor Tensor::view_at(std::int64_t element, const Shape& shape) const {
@@ -94,6 +95,37 @@ Tensor Tensor::to_dense() const {
   return t;
 }
 
+Tensor Tensor::to(const Device& device) const {
+  if (same_device(device, impl_->device)) return *this;
+  const Tensor from = to_dense();
+  const Tensor t = empty(shape(), dtype(), device);
+  copy_bytes(t.raw(), device, from.raw(), impl_->device, static_cast<std::size_t>(count()) * size_of(dtype()));
+  return t;
+}
+
+void Tensor::assign(const Tensor& other) const {
+  if (!(shape() == other.shape()) || dtype() != other.dtype() || !dense() || !other.dense())
+    fail("values of another kind of tensor", shape().str(),
+         std::string("dense ") + name_of(dtype()) + " " + shape().str(),
+         name_of(other.dtype()) + (" " + other.shape().str()));
+  copy_bytes(raw(), impl_->device, other.raw(), other.device(), static_cast<std::size_t>(count()) * size_of(dtype()));
+}
+
+void* Tensor::host() const {
+  if (!on_host(impl_->device))
+    fail("a tensor's data is on a GPU", shape().str(), "a tensor in host memory", device_name(impl_->device),
+         "bring it with to(cpu_device())");
+  return raw();
+}
+
+void Tensor::move_to(const Device& device) const {
+  const Tensor there = to(device);
+  impl_->storage = there.impl_->storage;
+  impl_->offset = there.impl_->offset;
+  impl_->pixel_stride = there.impl_->pixel_stride;
+  impl_->device = there.impl_->device;
+}
+
 Tensor& Tensor::require_grad() {
   if (!impl_->slot) impl_->slot = GradientSlot::leaf(shape());
   return *this;
@@ -108,8 +140,8 @@ Tensor Tensor::detach() const { return view_at(0, shape()); }
 
 void Tensor::rebind(const std::shared_ptr<void>& storage, std::size_t offset) const {
   const Tensor old = to_dense();
-  std::memcpy(static_cast<std::byte*>(storage.get()) + offset, old.data<std::byte>(),
-              static_cast<std::size_t>(count()) * size_of(dtype()));
+  copy_bytes(static_cast<std::byte*>(storage.get()) + offset, device(), old.raw(), device(),
+             static_cast<std::size_t>(count()) * size_of(dtype()));
   impl_->storage = storage;
   impl_->offset = offset;
   impl_->pixel_stride = shape().c;

@@ -33,13 +33,14 @@ class Tensor {
 
   ConstView view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
   View mutable_view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
+  // For the host's eyes: throws for a tensor on a GPU (views go to kernels, to() brings it here).
   template <class T = float>
   const T* data() const {
-    return static_cast<const T*>(raw());
+    return static_cast<const T*>(host());
   }
   template <class T = float>
   T* mutable_data() const {
-    return static_cast<T*>(raw());
+    return static_cast<T*>(host());
   }
   float item() const;                    // the one element of a scalar
   std::vector<float> to_vector() const;  // dense NHWC copy
@@ -49,6 +50,7 @@ class Tensor {
   Tensor view_images(std::int64_t begin, std::int64_t count) const;
   Tensor view_shape(const Shape& shape) const;  // dense tensors only, same count
   Tensor to_dense() const;                      // itself where already dense
+  Tensor to(const Device& device) const;        // a dense copy there, off the tape; itself where it is there already
 
   // Autograd.
   bool requires_grad() const { return impl_->slot != nullptr; }
@@ -60,6 +62,10 @@ class Tensor {
 
   // Moves the data into `storage` at `offset` bytes; every handle to this tensor sees the move. Used by flat buffers.
   void rebind(const std::shared_ptr<void>& storage, std::size_t offset) const;
+  // Moves the data to another device; every handle sees it. Only before gradients have been taken.
+  void move_to(const Device& device) const;
+  // Takes the values of another dense tensor of this shape and dtype, on any device.
+  void assign(const Tensor& other) const;
   static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape,
                      const Device& device);
 
@@ -75,6 +81,7 @@ class Tensor {
   };
   explicit Tensor(Impl impl) : impl_(std::make_shared<Impl>(std::move(impl))) {}
   void* raw() const { return static_cast<std::byte*>(impl_->storage.get()) + impl_->offset; }
+  void* host() const;
   Tensor view_at(std::int64_t element, const Shape& shape) const;
 
   std::shared_ptr<Impl> impl_;

@@ -50,6 +50,20 @@ inline void require_same_shape(const char* kernel, const char* name_a, const Con
          "the same shape");
 }
 
+// What a result is made of may not be empty.
+inline void require_not_empty(const char* kernel, const char* name, const ConstView& v) {
+  if (v.count() == 0) fail(std::string(kernel) + ": empty map", describe(name, v));
+}
+
+// Positions of one map in the other can be worked out in 32 bits (divisor.h).
+inline void require_short_axes(const char* kernel, const char* name_a, const ConstView& a, const char* name_b,
+                               const ConstView& b) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 29;
+  if ((a.h + 1) * (b.h + 1) > kMost || (a.w + 1) * (b.w + 1) > kMost)
+    fail(std::string(kernel) + ": maps too large", describe(name_a, a) + " and " + describe(name_b, b),
+         "heights, and widths, whose product is below 2^29");
+}
+
 // v can be repeated to `out`: each extent is out's, or 1.
 inline void require_broadcast(const char* kernel, const char* name, const ConstView& v, const Shape& out) {
   const bool fits = (v.n == out.n || v.n == 1) && (v.h == out.h || v.h == 1) && (v.w == out.w || v.w == 1) &&

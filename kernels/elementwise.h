@@ -4,7 +4,8 @@
 //
 // Broadcasting: each of n, h, w, c of an input is either the output's or 1. Outputs are assigned, never added to,
 // except by `axpy` and `sum_to`'s accumulate flag. y may alias an input that has y's own shape.
-// Work: one pass, (inputs + 1) * 4 (bf16: 2) bytes an element; deterministic (no reductions but sum_to, which has a fixed order).
+// Work: one pass, (inputs + 1) * 4 (bf16: 2) bytes an element; deterministic (no reductions but sum_to, which has a
+// fixed order).
 #include "kernels/context.h"
 #include "kernels/view.h"
 

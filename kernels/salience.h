@@ -11,9 +11,9 @@
 // A window's score is its float32 sum, every row from left to right and then the row sums from top to bottom, on every
 // device: two windows that are nearly equal must not be told apart differently.
 //
-// F (n,h,w,c) float32, for the GPU bodies also bf16, any pixel stride; positions (n,1,1,c) i32, dense, linear index y*w + x;
-// patches (n,1,c,k*k) float32, any pixel stride: row c holds v_c. k odd, 1 <= k <= 15.
-// Forward: one read of F (4 or 2 bytes * n*h*w*c) plus a gather of n*c*k*k values.
+// F (n,h,w,c) float32, for the GPU bodies also bf16, any pixel stride; positions (n,1,1,c) i32, dense, linear index y*w
+// + x; patches (n,1,c,k*k) float32, any pixel stride: row c holds v_c. k odd, 1 <= k <= 15. Forward: one read of F (4
+// or 2 bytes * n*h*w*c) plus a gather of n*c*k*k values.
 #include "kernels/context.h"
 #include "kernels/view.h"
 

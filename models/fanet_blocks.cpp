@@ -30,10 +30,10 @@ SKConv::SKConv(const Owner& owner, std::int64_t c)
       attend3({this, "attend3"}, half(c), c, 1, {.init = kXavier}) {}
 
 Tensor SKConv::operator()(const Tensor& x) const {
-  const Tensor a = bn5(conv5(x));
-  const Tensor b = bn3(conv3(x));
+  const Tensor a = conv_norm(conv5, bn5, x);
+  const Tensor b = conv_norm(conv3, bn3, x);
   const Tensor s = spatial_mean(a) + spatial_mean(b);
-  const Tensor z = bn_squeeze(squeeze(s));
+  const Tensor z = conv_norm(squeeze, bn_squeeze, s);
   // The softmax over two branches is a sigmoid of their difference.
   const Tensor w5 = sigmoid(attend5(z) - attend3(z));
   return w5 * (a - b) + b;
@@ -54,8 +54,8 @@ SKBlock::SKBlock(const Owner& owner, std::int64_t in, std::int64_t out, bool pro
 }
 
 Tensor SKBlock::operator()(const Tensor& x) const {
-  const Tensor y = conv_out(bn_sk(sk(bn_in(conv_in(x)))));
-  return bn_out(y, shortcut ? (*bn_shortcut)((*shortcut)(x)) : x);  // adds the shortcut, then ReLU
+  const Tensor y = bn_sk(sk(conv_norm(conv_in, bn_in, x)));
+  return conv_norm(conv_out, bn_out, y, shortcut ? conv_norm(*shortcut, *bn_shortcut, x) : x);  // then ReLU
 }
 
 StripPooling::StripPooling(const Owner& owner, std::int64_t c, std::int64_t g1, std::int64_t g2, StripMerge m)

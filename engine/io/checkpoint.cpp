@@ -25,7 +25,7 @@ std::vector<NamedTensor> optimizer_tensors(const Module& model, const Optimizer&
   std::vector<NamedTensor> all;
   for (const Optimizer::State& state : optimizer.state())
     for (const NamedTensor& p : parameters) {
-      const std::ptrdiff_t offset = p.tensor.data() - parameters.front().tensor.data();
+      const std::ptrdiff_t offset = data_as<float>(p.tensor.view()) - data_as<float>(parameters.front().tensor.view());
       if (offset < 0 || offset + p.tensor.count() > state.buffer.count())
         fail("optimiser of another model", p.name, "a parameter that the optimiser steps", p.tensor.shape().str());
       all.push_back({kOptimizerPrefix + state.name + "." + p.name,

@@ -35,13 +35,16 @@ void walk(const Tensor& tensor, FileLayout layout, std::size_t file_count, Move 
 }  // namespace
 
 void to_file_order(const Tensor& tensor, FileLayout layout, std::span<float> file) {
-  walk(tensor, layout, file.size(),
-       [from = tensor.data(), to = file.data()](std::int64_t m, std::int64_t f) { to[f] = from[m]; });
+  const Tensor here = tensor.to(cpu_device());
+  walk(here, layout, file.size(),
+       [from = here.data(), to = file.data()](std::int64_t m, std::int64_t f) { to[f] = from[m]; });
 }
 
 void from_file_order(std::span<const float> file, FileLayout layout, const Tensor& tensor) {
-  walk(tensor, layout, file.size(),
-       [from = file.data(), to = tensor.mutable_data()](std::int64_t m, std::int64_t f) { to[m] = from[f]; });
+  const Tensor here = on_host(tensor.device()) ? tensor : Tensor::empty(tensor.shape());
+  walk(here, layout, file.size(),
+       [from = file.data(), to = here.mutable_data()](std::int64_t m, std::int64_t f) { to[m] = from[f]; });
+  if (!on_host(tensor.device())) tensor.assign(here);
 }
 
 }  // namespace gf

@@ -1,8 +1,15 @@
 #pragma once
+// A convolution with the batch norm behind it. In a frozen module in evaluation mode the two are one convolution:
+//   w'[o] = g_o w[o],  bias' = g (bias - mean) + beta,  g = gamma / sqrt(var + eps)
+// which saves a pass over the activations. The folded weights are made at the first use and kept.
 #include "engine/nn/batch_norm.h"
 #include "engine/nn/convolution.h"
 
 namespace gf {
+
+// bn(conv(x), residual), folded where that is allowed and saves something: without a residual, and with no activation
+// or a ReLU, which the convolution does itself.
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {});
 
 // Convolution without bias, then batch norm with its activation: X.conv.weight, X.bn.*.
 struct ConvNorm : Module {
@@ -18,7 +25,7 @@ struct ConvNorm : Module {
       : Module(owner),
         conv({this, "conv"}, in, out, k, {.stride = o.stride, .groups = o.groups, .bias = false, .init = o.init}),
         bn({this, "bn"}, out, o.act) {}
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const { return bn(conv(x), residual); }
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const { return conv_norm(conv, bn, x, residual); }
 };
 
 }  // namespace gf

@@ -32,6 +32,12 @@ struct Conv2d : Module {
   Conv2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& options);
   Tensor operator()(const Tensor& x) const;
 
+  // With a batch norm folded in (conv_norm.h); made when it is first needed.
+  struct Folded {
+    Tensor weight, bias;
+  };
+  mutable Folded folded;
+
  protected:
   void initialise_own(std::uint64_t seed, const std::string& path) override;
 };

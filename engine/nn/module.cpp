@@ -39,8 +39,20 @@ void Module::train(bool on) {
   for (const Child& c : children_) c.module->train(on);
 }
 
+void Module::to(const Device& device) {
+  for (const NamedTensor& p : parameters()) p.tensor.move_to(device);
+  for (const NamedTensor& b : buffers()) b.tensor.move_to(device);
+}
+
+Device Module::device() const {
+  const std::vector<NamedTensor> all = parameters();
+  return all.empty() ? cpu_device() : all.front().tensor.device();
+}
+
 void Module::freeze() {
-  for (const NamedTensor& p : parameters()) p.tensor.attach(nullptr);
+  frozen_ = true;
+  for (const NamedTensor& p : parameters_) p.tensor.attach(nullptr);
+  for (const Child& c : children_) c.module->freeze();
 }
 
 void Module::initialise(std::uint64_t seed, const std::string& path) {

@@ -45,7 +45,10 @@ class Module {
   bool training() const { return training_; }
   void train(bool on = true);  // this module and all below
   void eval() { train(false); }
-  void freeze();  // takes the gradient slots away: nothing below is taped
+  void to(const Device& device);  // moves parameters and buffers; before a FlatParameters is made of them
+  Device device() const;          // of the first parameter
+  void freeze();  // for ever: takes the gradient slots away, nothing below is taped; weights stay as they are
+  bool frozen() const { return frozen_; }
 
   // Every module that knows how draws its parameters: from `seed` and the parameter's own name.
   void initialise(std::uint64_t seed, const std::string& path = {});
@@ -64,7 +67,7 @@ class Module {
   void collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const;
   std::vector<Child> children_;
   std::vector<NamedTensor> parameters_, buffers_;
-  bool training_ = true;
+  bool training_ = true, frozen_ = false;
 };
 
 }  // namespace gf

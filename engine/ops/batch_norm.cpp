@@ -1,8 +1,7 @@
 #include "engine/ops/batch_norm.h"
 
-#include <cmath>
-
 #include "engine/autograd.h"
+#include "kernels/elementwise.h"
 
 namespace gf {
 namespace {
@@ -11,9 +10,14 @@ ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
 // The backward wants 1/std; in evaluation it comes from the running variance.
 Tensor inverse_std(const Tensor& variance, float eps) {
-  std::vector<float> v = variance.to_vector();
-  for (float& x : v) x = 1.0f / std::sqrt(x + eps);
-  return Tensor::from(v, variance.shape(), variance.device());
+  const Tensor one = Tensor::scalar(1.0f, variance.device());
+  const Tensor y = Tensor::empty(variance.shape(), DType::f32, variance.device());
+  on(variance.device(), [&](const auto& d) {
+    unary(d, Unary::shift, eps, variance.view(), y.mutable_view());
+    unary(d, Unary::sqrt, 0, y.view(), y.mutable_view());
+    binary(d, Binary::div, one.view(), y.view(), y.mutable_view());
+  });
+  return y;
 }
 
 }  // namespace

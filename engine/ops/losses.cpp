@@ -6,7 +6,8 @@
 namespace gf {
 namespace {
 
-void refuse_bad_labels(std::int64_t bad, const Tensor& logits, const Tensor& label) {
+void refuse_bad_labels(const Tensor& bad_labels, const Tensor& logits, const Tensor& label) {
+  const std::int32_t bad = *bad_labels.to(cpu_device()).data<std::int32_t>();
   if (bad == 0) return;
   bad_data("labels out of range", "label tensor " + label.shape().str(), "0.." + std::to_string(logits.shape().c - 1),
            std::to_string(bad) + " pixels outside", "set data.label_map, data.ignore_index or model.num_classes");
@@ -30,9 +31,10 @@ Tensor record_loss(const char* name, const Tensor& loss, const Tensor& z, Kernel
 Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights, int ignore_index) {
   const Tensor loss = Tensor::empty({}, DType::f32, logits.device());
   const auto weights = [class_weights] { return class_weights ? class_weights.view() : ConstView{}; };
-  std::int64_t bad = 0;
+  const Tensor bad = Tensor::empty({}, DType::i32, logits.device());
   on(logits.device(), [&](const auto& d) {
-    cross_entropy_forward(d, ignore_index, logits.view(), label.view(), weights(), loss.mutable_view(), &bad);
+    cross_entropy_forward(d, ignore_index, logits.view(), label.view(), weights(), loss.mutable_view(),
+                          bad.mutable_view());
   });
   refuse_bad_labels(bad, logits, label);
   return record_loss("cross_entropy", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {
@@ -43,10 +45,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& cl
 Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, float smooth) {
   const Tensor loss = Tensor::empty({}, DType::f32, logits.device());
   const Tensor sums = Tensor::empty({1, 1, 1, 3 * logits.shape().c}, DType::f32, logits.device());
-  std::int64_t bad = 0;
+  const Tensor bad = Tensor::empty({}, DType::i32, logits.device());
   on(logits.device(), [&](const auto& d) {
     dice_loss_forward(d, ignore_index, smooth, logits.view(), label.view(), loss.mutable_view(), sums.mutable_view(),
-                      &bad);
+                      bad.mutable_view());
   });
   refuse_bad_labels(bad, logits, label);
   return record_loss("dice_loss", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {

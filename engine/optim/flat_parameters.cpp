@@ -4,9 +4,9 @@
 
 #include "engine/autograd.h"
 #include "engine/memory.h"
+#include "engine/optim/norm.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
-#include "kernels/optimizer.h"
 
 namespace gf {
 namespace {
@@ -28,7 +28,8 @@ FlatParameters::FlatParameters(const Module& module) {
   }
   const Device device = entries_.empty() ? cpu_device() : entries_[0].tensor.device();
   const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(float);
-  const std::shared_ptr<void> values = allocate(bytes), gradients = allocate(bytes);
+  const std::shared_ptr<void> values = allocate(bytes, device, {{1, 1, 1, size}}),
+                              gradients = allocate(bytes, device, {{1, 1, 1, size}});
   values_ = Tensor::over(values, 0, {1, 1, 1, size}, device);
   gradients_ = Tensor::over(gradients, 0, {1, 1, 1, size}, device);
   on(device, [&](const auto& d) {
@@ -69,8 +70,7 @@ Tensor FlatParameters::slice(const Tensor& flat, Range r) const { return flat.vi
 
 double FlatParameters::gradient_norm() const {
   double sum = 0;
-  for (const Range r : ranges_with_gradient())
-    on(values_.device(), [&](const auto& d) { sum += sum_of_squares(d, slice(gradients_, r).view()); });
+  for (const Range r : ranges_with_gradient()) sum += squared_norm(slice(gradients_, r));
   return std::sqrt(sum);
 }
 

@@ -7,7 +7,7 @@
 // variances", 1979), in order: the result does not depend on the number of threads.
 #include "kernels/batch_norm.h"
 
-#include "kernels/check.h"
+#include "kernels/batch_norm_checks.h"
 #include "kernels/cpu/batch_norm_parts.h"
 #include "kernels/cpu/scratch.h"
 
@@ -97,22 +97,6 @@ void normalise(const BatchNormShape& shape, const ConstView& x, const ConstView&
   });
 }
 
-void require_forward(const char* kernel, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
-                     ConstView residual, ConstView y) {
-  require_view(kernel, "x", x);
-  require_view(kernel, "y", y);
-  require_same_shape(kernel, "x", x, "y", y);
-  require_vector(kernel, "gamma", gamma, x.c);
-  require_vector(kernel, "beta", beta, x.c);
-  if (residual.data != nullptr) {
-    require_view(kernel, "residual", residual);
-    require_same_shape(kernel, "residual", residual, "y", y);
-  }
-  if (shape.act == NormActivation::leaky_relu && shape.slope < 0.0f)
-    fail(std::string(kernel) + ": negative slope", describe("y", y), "a slope of at least 0",
-         std::to_string(shape.slope), "the backward reads the sign from the output");
-}
-
 bool all_dense(const ConstView& x, const ConstView& y, const ConstView& residual) {
   return x.dense() && y.dense() && (residual.data == nullptr || residual.dense());
 }
@@ -123,9 +107,8 @@ void batch_norm_train(const Cpu& cpu, const BatchNormShape& shape, ConstView x, 
                       ConstView residual, View running_mean, View running_var, View saved_mean, View saved_inv_std,
                       View y) {
   const char* kernel = "batch_norm_train";
-  require_forward(kernel, shape, x, gamma, beta, residual, y);
-  require_vector(kernel, "running_mean", running_mean, x.c);
-  require_vector(kernel, "running_var", running_var, x.c);
+  require_view(kernel, "x", x);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
   require_vector(kernel, "saved_mean", saved_mean, x.c);
   require_vector(kernel, "saved_inv_std", saved_inv_std, x.c);
   if (x.count() == 0) return;
@@ -181,9 +164,8 @@ void batch_norm_train(const Cpu& cpu, const BatchNormShape& shape, ConstView x, 
 void batch_norm_eval(const Cpu& cpu, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
                      ConstView residual, ConstView running_mean, ConstView running_var, View y) {
   const char* kernel = "batch_norm_eval";
-  require_forward(kernel, shape, x, gamma, beta, residual, y);
-  require_vector(kernel, "running_mean", running_mean, x.c);
-  require_vector(kernel, "running_var", running_var, x.c);
+  require_view(kernel, "x", x);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
   if (x.count() == 0) return;
 
   const Rows rows(x.shape(), all_dense(x, y, residual));

@@ -5,7 +5,7 @@
 // instead of dy and y.
 #include "kernels/batch_norm.h"
 
-#include "kernels/check.h"
+#include "kernels/batch_norm_checks.h"
 #include "kernels/cpu/batch_norm_parts.h"
 #include "kernels/cpu/scratch.h"
 
@@ -57,26 +57,8 @@ void batch_norm_backward(const Cpu& cpu, const BatchNormShape& shape, bool train
                          View dgamma, View dbeta, View d_residual) {
   const char* kernel = "batch_norm_backward";
   require_view(kernel, "x", x);
-  require_view(kernel, "dy", dy);
-  require_view(kernel, "dx", dx);
-  require_same_shape(kernel, "dy", dy, "x", x);
-  require_same_shape(kernel, "dx", dx, "x", x);
-  const bool needs_y = shape.act != NormActivation::none;
-  if (needs_y) {
-    require_view(kernel, "y", y);
-    require_same_shape(kernel, "y", y, "x", x);
-  }
-  const bool keeps_g = d_residual.data != nullptr;
-  if (keeps_g) {
-    require_view(kernel, "d_residual", d_residual);
-    require_same_shape(kernel, "d_residual", d_residual, "x", x);
-  }
-  require_vector(kernel, "gamma", gamma, x.c);
-  require_vector(kernel, "saved_mean", saved_mean, x.c);
-  require_vector(kernel, "saved_inv_std", saved_inv_std, x.c);
-  require_vector(kernel, "dgamma", dgamma, x.c);
-  require_vector(kernel, "dbeta", dbeta, x.c);
-
+  require_norm_backward(kernel, shape, x, y, dy, gamma, saved_mean, saved_inv_std, dx, dgamma, dbeta, d_residual);
+  const bool needs_y = shape.act != NormActivation::none, keeps_g = d_residual.data != nullptr;
   const std::int64_t c = x.c;
   float *pdg = data_as<float>(dgamma), *pdb = data_as<float>(dbeta);
   if (x.count() == 0) {

@@ -69,10 +69,10 @@ void collect(const ConvolutionCall& c, const float* patches) {
   });
 }
 
-onednn::MatmulProblem product(const ConvolutionCall& c) {
+MatmulProblem product(const ConvolutionCall& c) {
   const std::int64_t pixels = c.y.pixels(), out = c.w.n, width = c.w.h * c.w.w * c.w.c;
   const std::int64_t patch_row = c.pointwise() ? c.x.pixel_stride : width;
-  onednn::MatmulProblem q;
+  MatmulProblem q;
   switch (c.operation) {
     case Operation::forward:  // patch * w^T
       q.rows = pixels, q.columns = out, q.inner = width;

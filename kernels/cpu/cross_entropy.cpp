@@ -1,18 +1,12 @@
 // Cross entropy (losses.h).
-#include "kernels/cpu/chunked_sum.h"
-#include "kernels/cpu/loss_checks.h"
-#include "kernels/losses.h"
-
 #include <cmath>
+
+#include "kernels/cpu/chunked_sum.h"
+#include "kernels/cpu/softmax_block.h"
+#include "kernels/loss_checks.h"
 
 namespace gf {
 namespace {
-
-void require_cross_entropy(const char* kernel, ConstView z, ConstView label, ConstView class_weights) {
-  cpu::require_logits(kernel, "z", z);
-  cpu::require_labels(kernel, label, z);
-  if (class_weights.data != nullptr) require_vector(kernel, "class_weights", class_weights, z.c);
-}
 
 double weight_of(const float* weights, std::int64_t y) {
   return weights == nullptr ? 1.0 : static_cast<double>(weights[y]);
@@ -21,10 +15,12 @@ double weight_of(const float* weights, std::int64_t y) {
 }  // namespace
 
 void cross_entropy_forward(const Cpu& cpu, int ignore_index, ConstView z, ConstView label, ConstView class_weights,
-                           View loss, std::int64_t* bad_labels) {
+                           View loss, View bad_labels) {
   const char* kernel = "cross_entropy_forward";
+  require_view(kernel, "z", z);
   require_cross_entropy(kernel, z, label, class_weights);
   require_scalar(kernel, "loss", loss);
+  require_bad_labels(kernel, bad_labels);
   const float *pz = data_as<float>(z), *pw = data_as<float>(class_weights);
   const std::int32_t* pl = data_as<std::int32_t>(label);
   enum { kLoss, kWeight, kBad, kWidth };
@@ -44,8 +40,8 @@ void cross_entropy_forward(const Cpu& cpu, int ignore_index, ConstView z, ConstV
         };
         for (std::int64_t p = begin; p < end; ++p) {
           const std::int32_t id = pl[p * label.pixel_stride];
-          sum[kBad] += cpu::is_bad(id, ignore_index, z.c) ? 1.0 : 0.0;
-          const std::int64_t y = cpu::counted_class(id, ignore_index, z.c);
+          sum[kBad] += is_bad(id, ignore_index, z.c) ? 1.0 : 0.0;
+          const std::int64_t y = counted_class(id, ignore_index, z.c);
           if (y < 0) continue;
           classes[block.count()] = y;
           block.add(pz + p * z.pixel_stride);
@@ -54,24 +50,23 @@ void cross_entropy_forward(const Cpu& cpu, int ignore_index, ConstView z, ConstV
         finish_block();
       });
   *data_as<float>(loss) = sums[kWeight] == 0.0 ? 0.0f : static_cast<float>(sums[kLoss] / sums[kWeight]);
-  if (bad_labels != nullptr) *bad_labels = static_cast<std::int64_t>(sums[kBad]);
+  if (bad_labels.data != nullptr) *data_as<std::int32_t>(bad_labels) = static_cast<std::int32_t>(sums[kBad]);
 }
 
 // dz = upstream * w[y] / sum w * (softmax(z) - onehot(y)), 0 where the pixel is ignored
 void cross_entropy_backward(const Cpu& cpu, int ignore_index, ConstView z, ConstView label, ConstView class_weights,
                             ConstView upstream, View dz) {
   const char* kernel = "cross_entropy_backward";
+  require_view(kernel, "z", z);
   require_cross_entropy(kernel, z, label, class_weights);
-  require_scalar(kernel, "upstream", upstream);
-  require_view(kernel, "dz", dz);
-  require_same_shape(kernel, "z", z, "dz", dz);
+  require_gradient(kernel, "z", z, "dz", dz, upstream);
   const float *pz = data_as<float>(z), *pw = data_as<float>(class_weights);
   const std::int32_t* pl = data_as<std::int32_t>(label);
   float* pdz = data_as<float>(dz);
   const double weight =
       *cpu::chunked_sum(cpu, kernel, z.pixels(), 32768, 1, [&](std::int64_t begin, std::int64_t end, double* sum) {
         for (std::int64_t p = begin; p < end; ++p) {
-          const std::int64_t y = cpu::counted_class(pl[p * label.pixel_stride], ignore_index, z.c);
+          const std::int64_t y = counted_class(pl[p * label.pixel_stride], ignore_index, z.c);
           if (y >= 0) *sum += weight_of(pw, y);
         }
       });
@@ -92,7 +87,7 @@ void cross_entropy_backward(const Cpu& cpu, int ignore_index, ConstView z, Const
     };
     for (std::int64_t p = begin; p < end; ++p) {
       float* to = pdz + p * dz.pixel_stride;
-      const std::int64_t y = cpu::counted_class(pl[p * label.pixel_stride], ignore_index, z.c);
+      const std::int64_t y = counted_class(pl[p * label.pixel_stride], ignore_index, z.c);
       if (y < 0) {
         std::fill_n(to, z.c, 0.0f);
         continue;

@@ -1,18 +1,18 @@
 // Soft Dice loss (losses.h).
 #include "kernels/cpu/chunked_sum.h"
-#include "kernels/cpu/loss_checks.h"
-#include "kernels/losses.h"
+#include "kernels/cpu/softmax_block.h"
+#include "kernels/loss_checks.h"
 
 namespace gf {
 
 void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView z, ConstView label, View loss,
-                       View sums, std::int64_t* bad_labels) {
+                       View sums, View bad_labels) {
   const char* kernel = "dice_loss_forward";
-  cpu::require_logits(kernel, "z", z);
-  cpu::require_labels(kernel, label, z);
+  require_view(kernel, "z", z);
+  require_dice(kernel, z, label, sums);
   require_scalar(kernel, "loss", loss);
+  require_bad_labels(kernel, bad_labels);
   const std::int64_t c = z.c;
-  require_vector(kernel, "sums", sums, 3 * c);
   const float* pz = data_as<float>(z);
   const std::int32_t* pl = data_as<std::int32_t>(label);
   // Per class: intersection, sum p^2, sum t^2; then the bad labels.
@@ -39,8 +39,8 @@ void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView
                                            };
                                            for (std::int64_t q = begin; q < end; ++q) {
                                              const std::int32_t id = pl[q * label.pixel_stride];
-                                             sum[3 * c] += cpu::is_bad(id, ignore_index, c) ? 1.0 : 0.0;
-                                             const std::int64_t y = cpu::counted_class(id, ignore_index, c);
+                                             sum[3 * c] += is_bad(id, ignore_index, c) ? 1.0 : 0.0;
+                                             const std::int64_t y = counted_class(id, ignore_index, c);
                                              if (y < 0) continue;
                                              classes[block.count()] = y;
                                              block.add(pz + q * z.pixel_stride);
@@ -52,7 +52,7 @@ void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView
   for (std::int64_t i = 0; i < c; ++i) dice += (2.0 * total[i] + smooth) / (total[c + i] + total[2 * c + i] + smooth);
   *data_as<float>(loss) = static_cast<float>(1.0 - dice / static_cast<double>(c));
   for (std::int64_t i = 0; i < 3 * c; ++i) data_as<float>(sums)[i] = static_cast<float>(total[i]);
-  if (bad_labels != nullptr) *bad_labels = static_cast<std::int64_t>(total[3 * c]);
+  if (bad_labels.data != nullptr) *data_as<std::int32_t>(bad_labels) = static_cast<std::int32_t>(total[3 * c]);
 }
 
 // With I, P, T the three sums of a class, D = P + T + smooth, N = 2 I + smooth:
@@ -60,17 +60,14 @@ void dice_loss_forward(const Cpu& cpu, int ignore_index, float smooth, ConstView
 void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z, ConstView label, ConstView sums,
                         ConstView upstream, View dz) {
   const char* kernel = "dice_loss_backward";
-  cpu::require_logits(kernel, "z", z);
-  cpu::require_labels(kernel, label, z);
-  require_vector(kernel, "sums", sums, 3 * z.c);
-  require_scalar(kernel, "upstream", upstream);
-  require_view(kernel, "dz", dz);
-  require_same_shape(kernel, "z", z, "dz", dz);
+  require_view(kernel, "z", z);
+  require_dice(kernel, z, label, sums);
+  require_gradient(kernel, "z", z, "dz", dz, upstream);
   const std::int64_t c = z.c;
   const float *pz = data_as<float>(z), *ps = data_as<float>(sums);
   const std::int32_t* pl = data_as<std::int32_t>(label);
   float* pdz = data_as<float>(dz);
-  float of_t[cpu::kMaxClasses], of_p[cpu::kMaxClasses];  // dL/dp = of_t * t + of_p * p
+  float of_t[kMaxClasses], of_p[kMaxClasses];  // dL/dp = of_t * t + of_p * p
   const double scale = static_cast<double>(*data_as<float>(upstream)) / static_cast<double>(c);
   for (std::int64_t i = 0; i < c; ++i) {
     const double d = static_cast<double>(ps[c + i]) + ps[2 * c + i] + smooth, n = 2.0 * ps[i] + smooth;
@@ -102,7 +99,7 @@ void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z,
     };
     for (std::int64_t q = begin; q < end; ++q) {
       float* to = pdz + q * dz.pixel_stride;
-      const std::int64_t y = cpu::counted_class(pl[q * label.pixel_stride], ignore_index, c);
+      const std::int64_t y = counted_class(pl[q * label.pixel_stride], ignore_index, c);
       if (y < 0) {
         std::fill_n(to, c, 0.0f);
         continue;

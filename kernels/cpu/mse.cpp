@@ -1,8 +1,7 @@
 // Mean squared error (losses.h).
-#include "kernels/check.h"
 #include "kernels/cpu/chunked_sum.h"
 #include "kernels/cpu/loop_nest.h"
-#include "kernels/losses.h"
+#include "kernels/loss_checks.h"
 
 namespace gf {
 namespace {
@@ -22,8 +21,7 @@ double squared_distance(const float* a, const float* b, std::int64_t count) {
 void mse_forward(const Cpu& cpu, ConstView a, ConstView b, View loss) {
   const char* kernel = "mse_forward";
   require_view(kernel, "a", a);
-  require_view(kernel, "b", b);
-  require_same_shape(kernel, "a", a, "b", b);
+  require_mse(kernel, a, b);
   require_scalar(kernel, "loss", loss);
   const float *pa = data_as<float>(a), *pb = data_as<float>(b);
   const bool flat = a.dense() && b.dense();
@@ -44,11 +42,8 @@ void mse_forward(const Cpu& cpu, ConstView a, ConstView b, View loss) {
 void mse_backward(const Cpu&, ConstView a, ConstView b, ConstView upstream, View da) {
   const char* kernel = "mse_backward";
   require_view(kernel, "a", a);
-  require_view(kernel, "b", b);
-  require_view(kernel, "da", da);
-  require_same_shape(kernel, "a", a, "b", b);
-  require_same_shape(kernel, "a", a, "da", da);
-  require_scalar(kernel, "upstream", upstream);
+  require_mse(kernel, a, b);
+  require_gradient(kernel, "a", a, "da", da, upstream);
   if (a.count() == 0) return;
   const float *pa = data_as<float>(a), *pb = data_as<float>(b);
   float* pd = data_as<float>(da);

@@ -3,13 +3,13 @@
 #include <omp.h>
 
 #include <array>
-#include <list>
-#include <map>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/lru_cache.h"
 
 // The library's C++ API changed between 2.x (operation descriptors, then primitive descriptors) and 3.x (primitive
 // descriptors alone). Both are written here; these macros hide the difference.
@@ -123,33 +123,15 @@ class Plan {
 
 namespace {
 
-// The plans of one thread, the least recently used dropped first. A network has a few hundred distinct problems; the
-// bound only matters where image sizes keep changing. Plans are made for a number of threads, so it is part of the key.
-template <class Problem>
-class PlanCache {
- public:
-  template <class Make>
-  Plan& get(const Problem& problem, const Make& make) {
-    const Key key{problem, omp_get_max_threads()};
-    if (auto it = index_.find(key); it != index_.end()) {
-      plans_.splice(plans_.begin(), plans_, it->second);
-      return plans_.front().second;
-    }
-    plans_.emplace_front(key, make());
-    index_[key] = plans_.begin();
-    if (plans_.size() > kMaxPlans) {
-      index_.erase(plans_.back().first);
-      plans_.pop_back();
-    }
-    return plans_.front().second;
-  }
+// A network has a few hundred distinct problems; the bound only matters where image sizes keep changing.
+constexpr std::size_t kMaxPlans = 1024;
 
- private:
-  static constexpr std::size_t kMaxPlans = 1024;
-  using Key = std::pair<Problem, int>;
-  std::list<std::pair<Key, Plan>> plans_;
-  std::map<Key, typename std::list<std::pair<Key, Plan>>::iterator> index_;
-};
+// The calling thread's plans. They are made for a number of OpenMP threads, so it is part of the key.
+template <class Key, class Make>
+Plan& cached_plan(const Key& key, const Make& make) {
+  thread_local LruCache<std::pair<Key, int>, std::shared_ptr<Plan>> plans(kMaxPlans);
+  return *plans.get({key, omp_get_max_threads()}, [&] { return std::make_shared<Plan>(make()); });
+}
 
 using ConvolutionKey = std::array<std::int64_t, 22>;
 
@@ -282,9 +264,8 @@ Plan make_weight_grad(const ConvolutionProblem& q) {
 }  // namespace
 
 Plan& convolution_plan(const ConvolutionProblem& q) {
-  thread_local PlanCache<ConvolutionKey> cache;
   try {
-    return cache.get(key_of(q), [&] {
+    return cached_plan(key_of(q), [&] {
       switch (q.operation) {
         case Operation::forward:
           return make_forward(q);
@@ -300,9 +281,8 @@ Plan& convolution_plan(const ConvolutionProblem& q) {
 }
 
 Plan& matmul_plan(const MatmulProblem& q) {
-  thread_local PlanCache<MatmulProblem> cache;
   try {
-    return cache.get(q, [&] {
+    return cached_plan(q, [&] {
       const auto matrix = [](std::int64_t batch, std::int64_t rows, std::int64_t columns, Dims strides) {
         return memory::desc({batch, rows, columns}, f32, strides);
       };

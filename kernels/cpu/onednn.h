@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "kernels/convolution.h"
+#include "kernels/matmul_problem.h"
 
 namespace gf::onednn {
 
@@ -25,16 +26,6 @@ struct ConvolutionProblem {
   ConvolutionShape shape;
   bool bias = false;  // forward: added; weight_grad: its gradient is computed
   bool relu = false;  // forward only
-};
-
-// y[b] = a[b] * b[b]; each matrix given by the distance between rows, columns and batch entries (0: broadcast).
-struct MatmulProblem {
-  std::int64_t batch = 1, rows = 0, columns = 0, inner = 0;
-  std::int64_t a_batch = 0, a_row = 0, a_column = 0;
-  std::int64_t b_batch = 0, b_row = 0, b_column = 0;
-  std::int64_t y_batch = 0, y_row = 0;
-
-  auto operator<=>(const MatmulProblem&) const = default;
 };
 
 class Plan;

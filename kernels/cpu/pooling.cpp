@@ -1,10 +1,8 @@
 #include "kernels/pooling.h"
 
-#include "kernels/check.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/parallel.h"
-
-#include <limits>
+#include "kernels/pooling_parts.h"
 
 namespace gf {
 namespace {
@@ -58,78 +56,11 @@ void pool_2x2(const float* x, std::int64_t pixel, std::int64_t row, std::int32_t
   }
 }
 
-// Adaptive pooling's cells: cell i of `out` covers [begin, end) of `in`. The same formula with the sizes exchanged
-// gives the cells that cover a position.
-struct Cells {
-  std::int64_t in, out;
-
-  std::int64_t begin(std::int64_t i) const { return i * in / out; }
-  std::int64_t end(std::int64_t i) const { return ((i + 1) * in + out - 1) / out; }
-};
-
-}  // namespace
-
-Shape max_pool_output(const Shape& x, const PoolShape& p) {
-  if (p.kernel < 1 || p.stride < 1 || p.pad < 0 || p.pad > p.kernel / 2)
-    fail("max_pool: bad window", "x " + x.str(), "kernel and stride of at least 1, padding of at most half the kernel",
-         "kernel " + std::to_string(p.kernel) + ", stride " + std::to_string(p.stride) + ", padding " +
-             std::to_string(p.pad));
-  const std::int64_t h = x.h + 2 * p.pad - p.kernel, w = x.w + 2 * p.pad - p.kernel;
-  if (h < 0 || w < 0)
-    fail("max_pool: the map is smaller than the window", "x " + x.str(),
-         "at least " + std::to_string(p.kernel - 2 * p.pad), std::to_string(std::min(x.h, x.w)));
-  return {x.n, h / p.stride + 1, w / p.stride + 1, x.c};
-}
-
-void max_pool_forward(const Cpu&, const PoolShape& p, ConstView x, View y, View index) {
-  const char* kernel = "max_pool_forward";
-  require_view(kernel, "x", x);
-  require_view(kernel, "y", y);
-  require_view(kernel, "index", index, DType::i32);
-  require_shape(kernel, "y", y, max_pool_output(x.shape(), p));
-  require_same_shape(kernel, "index", index, "y", y);
-  if (x.h * x.w > std::numeric_limits<std::int32_t>::max()) fail("max_pool_forward: map too large", describe("x", x));
-  if (y.count() == 0) return;
-
-  const float* px = data_as<float>(x);
-  float* py = data_as<float>(y);
-  std::int32_t* pi = data_as<std::int32_t>(index);
-  const std::int64_t sx = x.pixel_stride;
-  parallel_for(y.pixels(), pixels_per_piece(y.c * p.kernel * p.kernel), [&](std::int64_t begin, std::int64_t end) {
-    PixelWalk at(begin, y.h, y.w);
-    for (std::int64_t o = begin; o < end; ++o, at.next()) {
-      float* best = py + o * y.pixel_stride;
-      std::int32_t* place = pi + o * index.pixel_stride;
-      const std::int64_t h0 = std::max<std::int64_t>(at.h * p.stride - p.pad, 0);
-      const std::int64_t w0 = std::max<std::int64_t>(at.w * p.stride - p.pad, 0);
-      const std::int64_t h1 = std::min(at.h * p.stride - p.pad + p.kernel, x.h);
-      const std::int64_t w1 = std::min(at.w * p.stride - p.pad + p.kernel, x.w);
-      const float* image = px + at.n * x.h * x.w * sx;
-      if (h1 - h0 == 2 && w1 - w0 == 2) {
-        pool_2x2(image + (h0 * x.w + w0) * sx, sx, x.w * sx, static_cast<std::int32_t>(h0 * x.w + w0),
-                 static_cast<std::int32_t>(x.w), x.c, best, place);
-        continue;
-      }
-      std::copy_n(image + (h0 * x.w + w0) * sx, x.c, best);
-      std::fill_n(place, x.c, static_cast<std::int32_t>(h0 * x.w + w0));
-      for (std::int64_t h = h0; h < h1; ++h)
-        for (std::int64_t w = h == h0 ? w0 + 1 : w0; w < w1; ++w)
-          take_larger(image + (h * x.w + w) * sx, static_cast<std::int32_t>(h * x.w + w), x.c, best, place);
-    }
-  });
-}
-
-// Gathered, not scattered: an input pixel asks the windows over it whether they chose it. Every pixel is written once,
-// by one thread, and the loop over channels vectorises.
-void max_pool_backward(const Cpu& cpu, const PoolShape& p, ConstView dy, ConstView index, View dx) {
-  const char* kernel = "max_pool_backward";
-  require_view(kernel, "dy", dy);
-  require_view(kernel, "index", index, DType::i32);
-  require_view(kernel, "dx", dx);
-  require_shape(kernel, "dy", dy, max_pool_output(dx.shape(), p));
-  require_same_shape(kernel, "index", index, "dy", dy);
+// Gathered, not scattered: a pixel asks the windows over it whether they chose it. Every pixel is written once, by one
+// thread, and the loop over channels vectorises.
+void gather_chosen(const Cpu& cpu, const char* kernel, const PoolShape& p, const ConstView& dy, const ConstView& index,
+                   const View& dx) {
   if (dx.count() == 0) return;
-
   // The windows [first, last] over every position of an axis, worked out once instead of at every pixel.
   struct Windows {
     std::int32_t *first, *last;
@@ -176,17 +107,93 @@ void max_pool_backward(const Cpu& cpu, const PoolShape& p, ConstView dy, ConstVi
   });
 }
 
-void adaptive_avg_pool_forward(const Cpu&, ConstView x, View y) {
-  const char* kernel = "adaptive_avg_pool_forward";
-  require_view(kernel, "x", x);
-  require_view(kernel, "y", y);
-  require_shape(kernel, "y", y, {x.n, y.h, y.w, x.c});
+}  // namespace
+
+Shape max_pool_output(const Shape& x, const PoolShape& p) {
+  if (p.kernel < 1 || p.stride < 1 || p.pad < 0 || p.pad > p.kernel / 2)
+    fail("max_pool: bad window", "x " + x.str(), "kernel and stride of at least 1, padding of at most half the kernel",
+         "kernel " + std::to_string(p.kernel) + ", stride " + std::to_string(p.stride) + ", padding " +
+             std::to_string(p.pad));
+  const std::int64_t h = x.h + 2 * p.pad - p.kernel, w = x.w + 2 * p.pad - p.kernel;
+  if (h < 0 || w < 0)
+    fail("max_pool: the map is smaller than the window", "x " + x.str(),
+         "at least " + std::to_string(p.kernel - 2 * p.pad), std::to_string(std::min(x.h, x.w)));
+  return {x.n, h / p.stride + 1, w / p.stride + 1, x.c};
+}
+
+void max_pool_forward(const Cpu&, const PoolShape& p, ConstView x, View y, View index) {
+  check_max_pool("max_pool_forward", DType::f32, p, "x", x, "y", y, index);
   if (y.count() == 0) return;
-  if (x.count() == 0) fail("adaptive_avg_pool_forward: empty map", describe("x", x));
+
+  const float* px = data_as<float>(x);
+  float* py = data_as<float>(y);
+  std::int32_t* pi = data_as<std::int32_t>(index);
+  const std::int64_t sx = x.pixel_stride;
+  parallel_for(y.pixels(), pixels_per_piece(y.c * p.kernel * p.kernel), [&](std::int64_t begin, std::int64_t end) {
+    PixelWalk at(begin, y.h, y.w);
+    for (std::int64_t o = begin; o < end; ++o, at.next()) {
+      float* best = py + o * y.pixel_stride;
+      std::int32_t* place = pi + o * index.pixel_stride;
+      const std::int64_t h0 = std::max<std::int64_t>(at.h * p.stride - p.pad, 0);
+      const std::int64_t w0 = std::max<std::int64_t>(at.w * p.stride - p.pad, 0);
+      const std::int64_t h1 = std::min(at.h * p.stride - p.pad + p.kernel, x.h);
+      const std::int64_t w1 = std::min(at.w * p.stride - p.pad + p.kernel, x.w);
+      const float* image = px + at.n * x.h * x.w * sx;
+      if (h1 - h0 == 2 && w1 - w0 == 2) {
+        pool_2x2(image + (h0 * x.w + w0) * sx, sx, x.w * sx, static_cast<std::int32_t>(h0 * x.w + w0),
+                 static_cast<std::int32_t>(x.w), x.c, best, place);
+        continue;
+      }
+      std::copy_n(image + (h0 * x.w + w0) * sx, x.c, best);
+      std::fill_n(place, x.c, static_cast<std::int32_t>(h0 * x.w + w0));
+      for (std::int64_t h = h0; h < h1; ++h)
+        for (std::int64_t w = h == h0 ? w0 + 1 : w0; w < w1; ++w)
+          take_larger(image + (h * x.w + w) * sx, static_cast<std::int32_t>(h * x.w + w), x.c, best, place);
+    }
+  });
+}
+
+void max_pool_backward(const Cpu& cpu, const PoolShape& p, ConstView dy, ConstView index, View dx) {
+  check_max_pool("max_pool_backward", DType::f32, p, "dx", dx, "dy", dy, index);
+  gather_chosen(cpu, "max_pool_backward", p, dy, index, dx);
+}
+
+void max_unpool_forward(const Cpu& cpu, const PoolShape& p, ConstView x, ConstView index, View y) {
+  check_max_unpool("max_unpool_forward", DType::f32, p, "y", y, "x", x, index);
+  gather_chosen(cpu, "max_unpool_forward", p, x, index, y);
+}
+
+void max_unpool_backward(const Cpu&, const PoolShape& p, ConstView dy, ConstView index, View dx) {
+  check_max_unpool("max_unpool_backward", DType::f32, p, "dy", dy, "dx", dx, index);
+  if (dx.count() == 0) return;
+  const float* pdy = data_as<float>(dy);
+  const std::int32_t* pi = data_as<std::int32_t>(index);
+  float* pdx = data_as<float>(dx);
+  parallel_for(dx.pixels(), pixels_per_piece(dx.c * p.kernel * p.kernel), [&](std::int64_t begin, std::int64_t end) {
+    PixelWalk at(begin, dx.h, dx.w);
+    for (std::int64_t o = begin; o < end; ++o, at.next()) {
+      float* to = pdx + o * dx.pixel_stride;
+      const std::int32_t* chosen = pi + o * index.pixel_stride;
+      std::fill_n(to, dx.c, 0.0f);
+      for (std::int64_t h = at.h * p.kernel; h < (at.h + 1) * p.kernel; ++h)
+        for (std::int64_t w = at.w * p.kernel; w < (at.w + 1) * p.kernel; ++w) {
+          const std::int32_t here = static_cast<std::int32_t>(h * dy.w + w);
+          const float* g = pdy + ((at.n * dy.h + h) * dy.w + w) * dy.pixel_stride;
+#pragma omp simd
+          for (std::int64_t i = 0; i < dx.c; ++i) to[i] = chosen[i] == here ? g[i] : to[i];
+        }
+    }
+  });
+}
+
+void adaptive_avg_pool_forward(const Cpu&, ConstView x, View y) {
+  check_adaptive_avg_pool("adaptive_avg_pool_forward", DType::f32, "x", x, "y", y);
+  if (y.count() == 0) return;
+  require_not_empty("adaptive_avg_pool_forward", "x", x);
 
   constexpr std::int64_t kBlock = 256;  // channels whose double sums lie on the stack
   const std::int64_t blocks = (x.c + kBlock - 1) / kBlock;
-  const Cells rows{x.h, y.h}, columns{x.w, y.w};
+  const PoolCells rows{x.h, y.h}, columns{x.w, y.w};
   const float* px = data_as<float>(x);
   float* py = data_as<float>(y);
   const std::int64_t cell = (x.h + y.h - 1) / y.h * ((x.w + y.w - 1) / y.w);
@@ -211,15 +218,12 @@ void adaptive_avg_pool_forward(const Cpu&, ConstView x, View y) {
 }
 
 void adaptive_avg_pool_backward(const Cpu&, ConstView dy, View dx) {
-  const char* kernel = "adaptive_avg_pool_backward";
-  require_view(kernel, "dy", dy);
-  require_view(kernel, "dx", dx);
-  require_shape(kernel, "dy", dy, {dx.n, dy.h, dy.w, dx.c});
+  check_adaptive_avg_pool("adaptive_avg_pool_backward", DType::f32, "dx", dx, "dy", dy);
   if (dx.count() == 0) return;
-  if (dy.count() == 0) fail("adaptive_avg_pool_backward: empty map", describe("dy", dy));
+  require_not_empty("adaptive_avg_pool_backward", "dy", dy);
 
-  const Cells rows{dx.h, dy.h}, columns{dx.w, dy.w};
-  const Cells over_row{dy.h, dx.h}, over_column{dy.w, dx.w};
+  const PoolCells rows{dx.h, dy.h}, columns{dx.w, dy.w};
+  const PoolCells over_row{dy.h, dx.h}, over_column{dy.w, dx.w};
   const float* pdy = data_as<float>(dy);
   float* pdx = data_as<float>(dx);
   parallel_for(dx.pixels(), pixels_per_piece(2 * dx.c), [&](std::int64_t begin, std::int64_t end) {

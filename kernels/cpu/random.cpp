@@ -18,18 +18,33 @@ void for_groups(std::uint64_t seed, std::uint64_t stream, std::int64_t count, co
   });
 }
 
-void require_fill(const char* kernel, const char* name, const View& y) {
-  require_view(kernel, name, y);
-  require_dense(kernel, name, y);
-}
-
 }  // namespace
 
-void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float low, float high, View y) {
-  require_fill("random_uniform", "y", y);
+void check_random_uniform(float low, float high, const ConstView& y) {
+  require_view("random_uniform", "y", y);
+  require_dense("random_uniform", "y", y);
   if (!(low < high))
     fail("random_uniform: empty range", describe("y", y), "low < high",
          std::to_string(low) + " and " + std::to_string(high));
+}
+
+void check_random_normal(const ConstView& y) {
+  require_view("random_normal", "y", y);
+  require_dense("random_normal", "y", y);
+}
+
+void check_dropout_mask(float p, const ConstView& mask, const ConstView& offset) {
+  require_float("dropout_mask", "mask", mask);
+  require_dense("dropout_mask", "mask", mask);
+  if (!(p >= 0.0f && p <= 1.0f))
+    fail("dropout_mask: probability", describe("mask", mask), "0 <= p <= 1", std::to_string(p));
+  if (offset.data == nullptr) return;
+  require_dtype("dropout_mask", "offset", offset, DType::i32);
+  require_shape("dropout_mask", "offset", offset, {1, 1, 1, 1});
+}
+
+void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float low, float high, View y) {
+  check_random_uniform(low, high, y);
   const std::int64_t count = y.count();
   const float range = high - low, below = std::nextafter(high, low);  // rounding must not reach `high`
   float* to = data_as<float>(y);
@@ -41,7 +56,7 @@ void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float 
 
 // Box-Muller in double: the rounded results are the same wherever sine and logarithm differ in their last bits.
 void random_normal(const Cpu&, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y) {
-  require_fill("random_normal", "y", y);
+  check_random_normal(y);
   const std::int64_t count = y.count();
   float* to = data_as<float>(y);
   for_groups(seed, stream, count, [=](std::int64_t first, const Philox4& words) {
@@ -56,13 +71,13 @@ void random_normal(const Cpu&, std::uint64_t seed, std::uint64_t stream, float m
   });
 }
 
-void dropout_mask(const Cpu&, std::uint64_t seed, std::uint64_t stream, float p, View mask) {
-  require_fill("dropout_mask", "mask", mask);
-  if (!(p >= 0.0f && p <= 1.0f))
-    fail("dropout_mask: probability", describe("mask", mask), "0 <= p <= 1", std::to_string(p));
+void dropout_mask(const Cpu&, std::uint64_t seed, std::uint64_t stream, float p, View mask, ConstView offset) {
+  check_dropout_mask(p, mask, offset);
+  require_dtype("dropout_mask", "mask", mask, DType::f32);
   const std::int64_t count = mask.count();
   const float keep = p < 1.0f ? 1.0f / (1.0f - p) : 0.0f;
   float* to = data_as<float>(mask);
+  if (offset.data != nullptr) stream += *data_as<std::uint32_t>(offset);
   for_groups(seed, stream, count, [=](std::int64_t first, const Philox4& words) {
     for (std::int64_t i = first; i < std::min(count, first + 4); ++i)
       to[i] = uniform01(words.v[i - first]) < p ? 0.0f : keep;

@@ -3,11 +3,9 @@
 // this input pixel. Nothing is scattered, so no thread writes another's pixel and the order of every sum is fixed.
 #include "kernels/resize.h"
 
-#include "kernels/check.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/parallel.h"
-
-#include <cmath>
+#include "kernels/resize_axis.h"
 
 namespace gf {
 namespace {
@@ -40,56 +38,30 @@ struct Axis {
   Axis(ResizeMode mode, std::int64_t in, std::int64_t out, bool transposed, Scratch& scratch)
       : start(scratch.take<std::int32_t>((transposed ? in : out) + 1)), taps(scratch.take<Tap>(2 * out)) {
     std::int32_t count = 0;
-    const auto add = [&](std::int64_t position, float weight) {
-      if (weight != 0.0f) taps[count++] = {static_cast<std::int32_t>(position), weight};
+    const auto add = [&](std::int32_t position, float weight) {
+      if (weight != 0.0f) taps[count++] = {position, weight};
     };
+    const ResizeAxis axis(mode, in, out);
+    const auto inputs = static_cast<std::int32_t>(in), outputs = static_cast<std::int32_t>(out);
     if (!transposed) {
-      for (std::int64_t o = 0; o < out; ++o) {
+      for (std::int32_t o = 0; o < outputs; ++o) {
         start[o] = count;
-        const Source s(mode, in, out, o);
+        const ResizeAxis::Source s = axis.source(o);
         add(s.low, 1.0f - s.fraction);
         add(s.low + 1, s.fraction);
       }
       start[out] = count;
       return;
     }
-    // Sources never step back from one output to the next, so those that read i, low in {i - 1, i}, are neighbours.
-    std::int64_t begin = 0;
-    for (std::int64_t i = 0; i < in; ++i) {
+    for (std::int32_t i = 0; i < inputs; ++i) {
       start[i] = count;
-      while (begin < out && Source(mode, in, out, begin).low < i - 1) ++begin;
-      for (std::int64_t o = begin; o < out; ++o) {
-        const Source s(mode, in, out, o);
-        if (s.low > i) break;
-        add(o, s.low == i ? 1.0f - s.fraction : s.fraction);
-      }
+      const ResizeAxis::Readers readers = axis.readers(i);
+      for (std::int32_t o = readers.first; o < readers.last; ++o) add(o, axis.weight(i, o));
     }
     start[in] = count;
   }
 
   Row row(std::int64_t i) const { return {taps + start[i], taps + start[i + 1]}; }
-
- private:
-  // Output o reads position low with weight 1 - fraction and low + 1 with weight fraction.
-  struct Source {
-    std::int64_t low;
-    float fraction = 0.0f;
-
-    Source(ResizeMode mode, std::int64_t in, std::int64_t out, std::int64_t o) {
-      if (mode == ResizeMode::nearest) {
-        low = o * in / out;
-        return;
-      }
-      double at = 0.0;
-      if (mode == ResizeMode::bilinear)
-        at = std::max(0.0, (static_cast<double>(o) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
-      else if (out > 1)
-        at = static_cast<double>(o * (in - 1)) / static_cast<double>(out - 1);
-      low = std::min(static_cast<std::int64_t>(at), in - 1);
-      // At the far edge there is no right neighbour; both weights belong to the last position.
-      if (low < in - 1) fraction = static_cast<float>(at - static_cast<double>(low));
-    }
-  };
 };
 
 constexpr int kAtOnce = 4;  // sources summed before the target is stored
@@ -178,17 +150,10 @@ void apply(const Axis& rows, const Axis& columns, const ConstView& from, const V
   });
 }
 
-void require_resize(const char* kernel, const char* small, const ConstView& x, const char* large, const ConstView& y) {
-  require_view(kernel, small, x);
-  require_view(kernel, large, y);
-  require_shape(kernel, large, y, {x.n, y.h, y.w, x.c});
-  if (x.count() == 0 && y.count() > 0) fail(std::string(kernel) + ": empty map", describe(small, x));
-}
-
 }  // namespace
 
 void resize_forward(const Cpu& cpu, ResizeMode mode, ConstView x, View y) {
-  require_resize("resize_forward", "x", x, "y", y);
+  check_resize("resize_forward", DType::f32, "x", x, "y", y);
   if (y.count() == 0) return;
   Scratch scratch(cpu, "resize_forward", Axis::bytes(x.h, y.h, false) + Axis::bytes(x.w, y.w, false));
   const Axis rows(mode, x.h, y.h, false, scratch), columns(mode, x.w, y.w, false, scratch);
@@ -196,7 +161,7 @@ void resize_forward(const Cpu& cpu, ResizeMode mode, ConstView x, View y) {
 }
 
 void resize_backward(const Cpu& cpu, ResizeMode mode, ConstView dy, View dx) {
-  require_resize("resize_backward", "dx", dx, "dy", dy);
+  check_resize("resize_backward", DType::f32, "dx", dx, "dy", dy);
   if (dx.count() == 0) return;
   Scratch scratch(cpu, "resize_backward", Axis::bytes(dx.h, dy.h, true) + Axis::bytes(dx.w, dy.w, true));
   const Axis rows(mode, dx.h, dy.h, true, scratch), columns(mode, dx.w, dy.w, true, scratch);

@@ -1,20 +1,14 @@
 #include "kernels/softmax.h"
 
-#include "kernels/check.h"
+#include <cmath>
+
 #include "kernels/cpu/softmax_block.h"
 #include "kernels/cpu/softmax_row.h"
 #include "kernels/parallel.h"
-
-#include <cmath>
+#include "kernels/softmax_checks.h"
 
 namespace gf {
 namespace {
-
-void require_rows(const char* kernel, ConstView x, ConstView y) {
-  require_view(kernel, "x", x);
-  require_view(kernel, "y", y);
-  require_same_shape(kernel, "x", x, "y", y);
-}
 
 // body(pixel) for every pixel
 template <class Body>
@@ -28,7 +22,8 @@ void for_pixels(const ConstView& x, const Body& body) {
 }  // namespace
 
 void softmax(const Cpu&, ConstView x, View y) {
-  require_rows("softmax", x, y);
+  require_view("softmax", "x", x);
+  require_softmax("softmax", "x", x, "y", y);
   if (x.count() == 0) return;
   const float* px = data_as<float>(x);
   float* py = data_as<float>(y);
@@ -56,7 +51,8 @@ void softmax(const Cpu&, ConstView x, View y) {
 }
 
 void log_softmax(const Cpu&, ConstView x, View y) {
-  require_rows("log_softmax", x, y);
+  require_view("log_softmax", "x", x);
+  require_softmax("log_softmax", "x", x, "y", y);
   for_pixels(x, [&, px = data_as<float>(x), py = data_as<float>(y)](std::int64_t p) {
     const float* from = px + p * x.pixel_stride;
     float* to = py + p * y.pixel_stride;
@@ -69,9 +65,8 @@ void log_softmax(const Cpu&, ConstView x, View y) {
 }
 
 void softmax_backward(const Cpu&, ConstView y, ConstView dy, View dx) {
-  require_rows("softmax_backward", y, dx);
-  require_view("softmax_backward", "dy", dy);
-  require_same_shape("softmax_backward", "dy", dy, "dx", dx);
+  require_view("softmax_backward", "y", y);
+  require_softmax_backward("softmax_backward", y, dy, dx);
   for_pixels(y, [&, py = data_as<float>(y), pdy = data_as<float>(dy), pdx = data_as<float>(dx)](std::int64_t p) {
     const float *out = py + p * y.pixel_stride, *g = pdy + p * dy.pixel_stride;
     float* to = pdx + p * dx.pixel_stride;
@@ -85,9 +80,7 @@ void softmax_backward(const Cpu&, ConstView y, ConstView dy, View dx) {
 
 void argmax_channels(const Cpu&, ConstView x, View label) {
   require_view("argmax_channels", "x", x);
-  require_view("argmax_channels", "label", label, DType::i32);
-  require_shape("argmax_channels", "label", label, {x.n, x.h, x.w, 1});
-  if (x.c == 0) fail("argmax_channels: no channels", describe("x", x));
+  require_argmax("argmax_channels", x, label);
   for_pixels(x, [&, px = data_as<float>(x), pl = data_as<std::int32_t>(label)](std::int64_t p) {
     const float* from = px + p * x.pixel_stride;
     std::int64_t best = 0;

@@ -1,13 +1,15 @@
 #pragma once
 // Softmax of many pixels at once, for few classes. A pixel's two to twenty logits are too short a row to vectorise, so
 // pixels are collected and turned over: the block holds one row of pixels per class, and every loop runs along pixels.
-#include "kernels/cpu/exp.h"
-
 #include <algorithm>
+
+#include "kernels/cpu/exp.h"
+#include "kernels/losses.h"
 
 namespace gf::cpu {
 
-constexpr std::int64_t kMaxClasses = 512;  // a block lies on the stack: kMaxClasses * 8 values
+// Pixels a parallel piece takes.
+inline std::int64_t loss_grain(std::int64_t classes) { return std::max<std::int64_t>(1, 8192 / classes); }
 
 class SoftmaxBlock {
  public:
@@ -67,7 +69,7 @@ class SoftmaxBlock {
   double sum(std::int64_t q) const { return sum_[q]; }
 
  private:
-  static constexpr std::int64_t kValues = kMaxClasses * 8;
+  static constexpr std::int64_t kValues = kMaxClasses * 8;  // on the stack
 
   std::int64_t classes_, width_, count_ = 0;
   float logit_[kValues], exponential_[kValues], top_[kPixels];

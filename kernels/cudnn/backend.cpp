@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "kernels/cudnn/library.h"
-#include "kernels/cudnn/shared_library.h"
+#include "kernels/shared_library.h"
 #include "kernels/error.h"
 
 namespace gf::cudnn {

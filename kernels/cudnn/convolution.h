@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "kernels/convolution.h"
-#include "kernels/cudnn/lru_cache.h"
+#include "kernels/lru_cache.h"
 #include "kernels/cudnn/plan.h"
 
 namespace gf::cudnn {

@@ -142,6 +142,8 @@ T atomicCAS(const Address& a, T expected, T v) {
   return atomic_update(a, [expected, v](T old) { return old == expected ? v : old; });
 }
 
+inline float multiply_then_add(float a, float b, float c) { return a * b + c; }  // the host fuses nothing
+
 // ---- 16 bytes at once
 
 struct alignas(16) float4 {

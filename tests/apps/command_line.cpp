@@ -140,8 +140,8 @@ TEST_CASE("mistakes get one clear line and their exit code") {
   refuse("train -c " + t.path() + "/none.toml", 2, "none.toml");
   refuse("train -c " + config + " --set optim.lrr=1" + out, 2, "did you mean");
   refuse("train -c " + config + " --set train.batch_size=0" + out, 2, "batch_size");
-  refuse("train -c " + config + " --device cuda" + out, 2, "--device cuda");
-  refuse("train -c " + config + " --device simt" + out, 2, "--device simt");
+  refuse("train -c " + config + " --device tpu" + out, 2, "--device tpu");
+  refuse("train -c " + config + " --device simt:x" + out, 2, "--device simt:x");
   refuse("train -c " + config + " --set data.root=/nonexistent" + out, 3, "/nonexistent");
   refuse("train -c " + config + " --init " + t.path() + "/none.safetensors" + out, 1, "none.safetensors");
   refuse("train --resume -o " + t.path() + "/none -c " + config, 2, "");

@@ -142,9 +142,9 @@ void bench_logits(const Shape& s) {
   report("softmax", s, 2, [&] { softmax(cpu, z, dz); });
   report("argmax_channels", s, 1, [&] { argmax_channels(cpu, z, label); });
   fill(cpu, 1.0f, loss);
-  report("cross_entropy_forward", s, 1, [&] { cross_entropy_forward(cpu, -1, z, label, {}, loss, nullptr); });
+  report("cross_entropy_forward", s, 1, [&] { cross_entropy_forward(cpu, -1, z, label, {}, loss, {}); });
   report("cross_entropy_backward", s, 2, [&] { cross_entropy_backward(cpu, -1, z, label, {}, loss, dz); });
-  report("dice_loss_forward", s, 1, [&] { dice_loss_forward(cpu, -1, 1e-5f, z, label, loss, sums, nullptr); });
+  report("dice_loss_forward", s, 1, [&] { dice_loss_forward(cpu, -1, 1e-5f, z, label, loss, sums, {}); });
   report("dice_loss_backward", s, 2, [&] { dice_loss_backward(cpu, -1, 1e-5f, z, label, sums, loss, dz); });
   report("kd_loss_forward", s, 2, [&] { kd_loss_forward(cpu, 4, true, z, other, loss); });
   report("kd_loss_backward", s, 3, [&] { kd_loss_backward(cpu, 4, true, z, other, loss, dz); });

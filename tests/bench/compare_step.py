@@ -1,7 +1,7 @@
 """Races one training step of graphflow against PyTorch, alternating in one run, and prints a table and JSON.
 
-    cmake --build build/release --target bench_step
-    ../torch-venv/bin/python tests/bench/compare_step.py build/release/tests/bench_step --rounds 3
+    cmake --build build/release --target graphflow
+    ../torch-venv/bin/python tests/bench/compare_step.py build/release/apps/graphflow --rounds 3
 
 Batch 4, 128x128, 1 channel, 9 classes, half cross entropy and half Dice, Adam; both with the same number of threads.
 The rival is the faster of PyTorch's two memory formats. Run it on a quiet machine: with other work on the cores the numbers mean nothing.
@@ -13,13 +13,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("bench_step")
+    p.add_argument("graphflow", help="the built program")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--threads", type=int, default=2)
@@ -30,8 +31,10 @@ def main():
     best = {}
     for _ in range(a.rounds):
         for net, width in nets.items():
-            out = subprocess.run([a.bench_step, net, width, str(a.steps)], env=env, capture_output=True, text=True, check=True).stdout
-            best.setdefault((net, "graphflow"), []).append(json.loads(out)["median_ms"])
+            with tempfile.NamedTemporaryFile(suffix=".json") as out:
+                subprocess.run([a.graphflow, "bench", "step", "--network", net, "--width", width, "--steps", str(a.steps), "--threads",
+                                str(a.threads), "--json", out.name], env=env, capture_output=True, check=True)
+                best.setdefault((net, "graphflow"), []).append(json.load(open(out.name))["median_ms"])
         # One network and format a process: alternating networks in one process would cost PyTorch's allocator its reuse.
         for net in nets:
             for memory in ("nchw", "channels_last"):

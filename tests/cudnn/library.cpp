@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/cudnn/shared_library.h"
+#include "kernels/shared_library.h"
 #include "kernels/error.h"
 #include "tests/cudnn/device.h"
 #include "tests/harness/temporary_folder.h"

@@ -18,13 +18,17 @@ namespace {
 // Fresh tensors hold NaN from the first on, so a result that was not written shows (engine/memory.cpp).
 const int kPoison = setenv("GF_POISON", "1", 1);
 
+constexpr unsigned kShuffledOrder = 5;  // of the executor's threads
+
 OpCases family(const std::string& name) {
   for (const OpFamily& f : op_families())
     if (f.name == name) return f.cases();
   throw std::runtime_error("no such family of cases: " + name);
 }
 
-void run(const std::string& use, const std::string& family_name, int order, std::string (*check)(const OpCase&)) {
+void run(const std::string& use, const std::string& family_name, int order, std::string (*check)(const OpCase&),
+         const Device& device = cpu_device()) {
+  set_device_under_test(device);
   const char* only = std::getenv("GF_CASE");
   int count = 0;
   for (const OpCase& c : family(family_name)) {
@@ -40,16 +44,24 @@ void run(const std::string& use, const std::string& family_name, int order, std:
       FAIL_CHECK(c.name() << "\n    " << problem << "\n    again: GF_CASE='" << c.name() << "' test_engine -tc='" << use
                           << ": " << family_name << "'");
   }
+  set_device_under_test(cpu_device());
   if (only && count == 0) MESSAGE("no case named '", only, "' here");
   CHECK((only || count > 0));
 }
 
 }  // namespace
 
-#define GF_VALUES(name) \
-  TEST_CASE("op values: " name) { run("op values", name, 0, check_values); }
-#define GF_FIRST(name) \
-  TEST_CASE("op first derivatives: " name) { run("op first derivatives", name, 1, check_first_derivatives); }
+// Values and first derivatives also by the .cu bodies; what a second derivative adds is not on their side.
+#define GF_VALUES(name)                                                           \
+  TEST_CASE("op values: " name) { run("op values", name, 0, check_values); }      \
+  TEST_CASE("op values on simt: " name) {                                         \
+    run("op values on simt", name, 0, check_values, simt_device(kShuffledOrder)); \
+  }
+#define GF_FIRST(name)                                                                                        \
+  TEST_CASE("op first derivatives: " name) { run("op first derivatives", name, 1, check_first_derivatives); } \
+  TEST_CASE("op first derivatives on simt: " name) {                                                          \
+    run("op first derivatives on simt", name, 1, check_first_derivatives, simt_device(kShuffledOrder));       \
+  }
 #define GF_SECOND(name) \
   TEST_CASE("op second derivatives: " name) { run("op second derivatives", name, 2, check_second_derivatives); }
 #define GF_TWICE(name) GF_VALUES(name) GF_FIRST(name) GF_SECOND(name)

@@ -114,7 +114,8 @@ OpCases arithmetic_cases() {
                    .reference =
                        [](const Arrays& x) {
                          Random random(5, 3);
-                         const Array mask = to_array(dropout2d(Tensor::full({3, 1, 1, 33}, 1.0f), 0.4f, random));
+                         const Array mask =
+                             to_array(dropout2d(Tensor::full({3, 1, 1, 33}, 1.0f, device_under_test()), 0.4f, random));
                          return reference::binary(Binary::mul, x[0], mask);
                        }});
   return cases;

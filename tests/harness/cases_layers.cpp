@@ -39,8 +39,8 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
           .inputs = inputs,
           .run =
               [=](const Tensors& x) {
-                const Tensor mean = training ? Tensor::zeros(v) : x[3],
-                             variance = training ? Tensor::full(v, 1.0f) : x[4];
+                const Tensor mean = training ? Tensor::zeros(v, device_under_test()) : x[3],
+                             variance = training ? Tensor::full(v, 1.0f, device_under_test()) : x[4];
                 return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor());
               },
           .reference =
@@ -131,7 +131,7 @@ void add_resize(OpCases& cases, const Shape& s, std::int64_t height, std::int64_
          .inputs = {in({s.n, height, width, s.c})},
          .run =
              [=, mode = mode](const Tensors& x) {
-               const Tensor leaf = Tensor::zeros(s).require_grad();
+               const Tensor leaf = Tensor::zeros(s, device_under_test()).require_grad();
                return gradients(resize(leaf, height, width, mode), {leaf}, x[0], true)[0];
              },
          .reference = [=, mode = mode](const Arrays& x) { return reference::resize_adjoint(x[0], s, mode); },

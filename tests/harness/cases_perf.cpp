@@ -1,4 +1,5 @@
-// Sizes of real layers (batch 4, 128x128 and below) for timing. What these ops compute is checked by the other cases.
+// Sizes of real layers for timing: full-resolution logits, maps of half and a quarter of the picture's side. What these
+// ops compute is checked by the other cases.
 #include "engine/ops/activation.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/batch_norm.h"
@@ -32,24 +33,27 @@ OpCase layer(const char* op, std::vector<Input> inputs, std::function<Tensor(con
 
 }  // namespace
 
-OpCases perf_cases() {
-  const Shape map{4, 64, 64, 64}, vector{1, 1, 1, 64}, logits{4, 128, 128, 9}, ids{4, 128, 128, 1}, graph{4, 1, 64, 9};
+OpCases perf_cases(const PerfSizes& sizes) {
+  const std::int64_t n = sizes.batch, full = sizes.side, half = full / 2, quarter = full / 4;
+  const int classes = static_cast<int>(sizes.classes);
+  const Shape map{n, half, half, 64}, vector{1, 1, 1, 64}, logits{n, full, full, classes}, ids{n, full, full, 1};
+  const Shape graph{n, 1, 64, 9};
   return {
       convolution_layer(map, {64, 3, 3, 64}),
-      convolution_layer({4, 128, 128, 16}, {16, 3, 3, 16}),
-      convolution_layer({4, 32, 32, 96}, {24, 1, 1, 96}),
-      convolution_layer({4, 64, 64, 96}, {96, 3, 3, 1}, 96),
+      convolution_layer({n, full, full, 16}, {16, 3, 3, 16}),
+      convolution_layer({n, quarter, quarter, 96}, {24, 1, 1, 96}),
+      convolution_layer({n, half, half, 96}, {96, 3, 3, 1}, 96),
       layer(
-          "transposed_convolution", {in({4, 32, 32, 64}), in({64, 2, 2, 32})},
+          "transposed_convolution", {in({n, quarter, quarter, 64}), in({64, 2, 2, 32})},
           [](const Tensors& t) { return transposed_convolution(t[0], t[1], {}, {.stride_h = 2, .stride_w = 2}); },
-          2.0 * 4 * 32 * 32 * 64 * 4 * 32),
+          2.0 * static_cast<double>(n * quarter * quarter) * 64 * 4 * 32),
       layer(
-          "matmul", {in({4, 1, 256, 256}), in({4, 1, 256, 256})}, [](const Tensors& t) { return matmul(t[0], t[1]); },
-          2.0 * 4 * 256 * 256 * 256),
+          "matmul", {in({n, 1, 256, 256}), in({n, 1, 256, 256})}, [](const Tensors& t) { return matmul(t[0], t[1]); },
+          2.0 * static_cast<double>(n) * 256 * 256 * 256),
       layer("batch_norm", {in(map), in(vector), in(vector)},
             [=](const Tensors& t) {
-              return batch_norm(t[0], t[1], t[2], Tensor::zeros(vector), Tensor::full(vector, 1.0f),
-                                {.act = NormActivation::relu}, true);
+              return batch_norm(t[0], t[1], t[2], Tensor::zeros(vector, device_under_test()),
+                                Tensor::full(vector, 1.0f, device_under_test()), {.act = NormActivation::relu}, true);
             }),
       layer("add", {in(map), in(map)}, [](const Tensors& t) { return t[0] + t[1]; }),
       layer("mul", {in(map), in(vector)}, [](const Tensors& t) { return t[0] * t[1]; }),
@@ -59,11 +63,11 @@ OpCases perf_cases() {
       layer("concat_channels", {in(map), in(map)}, [](const Tensors& t) { return concat_channels(t); }),
       layer("max_pool", {in(map)}, [](const Tensors& t) { return max_pool(t[0]); }),
       layer("adaptive_avg_pool", {in(map)}, [](const Tensors& t) { return adaptive_avg_pool(t[0], 6, 6); }),
-      layer("resize", {in(map)}, [](const Tensors& t) { return resize(t[0], 128, 128, ResizeMode::bilinear); }),
+      layer("resize", {in(map)}, [=](const Tensors& t) { return resize(t[0], full, full, ResizeMode::bilinear); }),
       layer("softmax", {in(logits)}, [](const Tensors& t) { return softmax(t[0]); }),
-      layer("cross_entropy", {in(logits), labels(ids, class_ids(9))},
+      layer("cross_entropy", {in(logits), labels(ids, class_ids(classes))},
             [](const Tensors& t) { return cross_entropy(t[0], t[1]); }),
-      layer("dice_loss", {in(logits), labels(ids, class_ids(9))},
+      layer("dice_loss", {in(logits), labels(ids, class_ids(classes))},
             [](const Tensors& t) { return dice_loss(t[0], t[1]); }),
       layer("kd_loss", {in(logits), fixed(logits)}, [](const Tensors& t) { return kd_loss(t[0], t[1]); }),
       layer("salience", {in(map)}, [](const Tensors& t) { return salience(t[0], {}); }),

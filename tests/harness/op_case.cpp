@@ -128,14 +128,25 @@ Arrays make_inputs(const OpCase& c) {
   throw std::runtime_error(c.name() + ": no inputs found that keep away from kinks; make the case smaller");
 }
 
+namespace {
+Device& chosen_device() {
+  static Device device = cpu_device();
+  return device;
+}
+}  // namespace
+
+const Device& device_under_test() { return chosen_device(); }
+void set_device_under_test(const Device& device) { chosen_device() = device; }
+
 Tensor to_tensor(const Array& a, Layout layout, DType dtype) {
-  if (dtype == DType::i32) return Tensor::from(std::vector<std::int32_t>(a.v.begin(), a.v.end()), a.shape);
+  const Device& device = device_under_test();
+  if (dtype == DType::i32) return Tensor::from(std::vector<std::int32_t>(a.v.begin(), a.v.end()), a.shape, device);
   const std::vector<float> values(a.v.begin(), a.v.end());
-  const Tensor t = Tensor::from(values, a.shape);
+  const Tensor t = Tensor::from(values, a.shape, device);
   if (layout == Layout::dense) return t;
   Shape wider = a.shape;
   wider.c += 5;
-  const Tensor base = Tensor::full(wider, std::numeric_limits<float>::quiet_NaN());
+  const Tensor base = Tensor::full(wider, std::numeric_limits<float>::quiet_NaN(), device);
   const Tensor view = base.view_channels(3, a.shape.c);
   on(t.device(), [&](const auto& d) { copy(d, t.view(), view.mutable_view()); });
   return view;

@@ -1,11 +1,13 @@
 #pragma once
 // The case list of the engine's ops. A case says how to run an op and what it means (a reference in double precision);
-// the checks make five uses of it:
+// it has five uses:
 //
-//   values             against the reference, dense inputs and inputs with a pixel stride wider than c
-//   first derivatives  through the tape, random upstream gradient, against differences of the reference
-//   (gradient_check.h) second derivatives the same once more, of the gradient perf               time, GB/s, GFLOP/s
-//   (bench_ops.cpp) support            which ops have cases and how often each can be differentiated
+// - values, against the reference, with dense inputs and with inputs of a pixel stride wider than c
+// - first derivatives (gradient_check.h), through the tape with a random upstream gradient, against differences of the
+//   reference
+// - second derivatives, the same once more of the gradient
+// - time (graphflow bench kernels)
+// - the list of which ops have cases and how often each can be differentiated
 //
 // To add an op: write its reference (reference.h), a function that lists its cases (cases_*.cpp) and name that function
 // in op_families() below. A case that fails prints a line that runs it alone.
@@ -76,7 +78,13 @@ struct OpFamily {
 const std::vector<OpFamily>& op_families();
 // The ops among `seen` (from a TapeObserver) that have no case with derivatives: none, or the suite has a hole.
 std::vector<std::string> ops_without_gradient_case(const std::set<std::string>& seen);
-OpCases perf_cases();  // sizes of real layers; without references
+
+// Sizes of real layers, for timing; without references.
+struct PerfSizes {
+  std::int64_t batch, side, classes;  // pictures, their height and width
+};
+constexpr PerfSizes kDemoSizes{4, 128, 9}, kPaperSizes{8, 256, 2};
+OpCases perf_cases(const PerfSizes& sizes);
 
 OpCases arithmetic_cases();
 OpCases unary_cases();
@@ -104,6 +112,10 @@ enum class Layout { dense, wide };
 Tensor to_tensor(const Array& a, Layout layout, DType dtype = DType::f32);
 Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout);
 Array to_array(const Tensor& t);
+
+// Where cases run: the CPU, or what was set last. For the whole program.
+const Device& device_under_test();
+void set_device_under_test(const Device& device);
 
 // An empty text where all is well, otherwise what is wrong.
 std::string check_values(const OpCase& c);

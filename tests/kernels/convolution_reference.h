@@ -80,25 +80,32 @@ inline const std::vector<Case>& cases() {
 // A sum of n terms of either sign rounds to about sqrt(n) half units; 8 covers the largest of many sums.
 inline double tolerance(double terms) { return 8 * std::sqrt(terms + 16) * 6e-8; }
 
-struct Setup {
-  explicit Setup(const Case& c)
+// Random operands of a case, of one element type; biases are float32.
+template <class T>
+struct BasicSetup {
+  explicit BasicSetup(const Case& c)
       : p(c.p),
         y_shape(convolution_output(c.x, c.w, c.p)),
-        x(Buffer::random(c.x, c.extra_x, 1)),
-        w(Buffer::random(c.w, 0, 2)),
-        dy(Buffer::random(y_shape, c.extra_y, 3)),
+        x(harness::Buffer<T>::random(c.x, c.extra_x, 1)),
+        w(harness::Buffer<T>::random(c.w, 0, 2)),
+        dy(harness::Buffer<T>::random(y_shape, c.extra_y, 3)),
         bias_y(Buffer::random({1, 1, 1, c.w.n}, 0, 4)),
         bias_x(Buffer::random({1, 1, 1, c.x.c}, 0, 5)) {}
   ConvolutionShape p;
   Shape y_shape;
-  Buffer x, w, dy, bias_y, bias_x;
+  harness::Buffer<T> x, w, dy;
+  Buffer bias_y, bias_x;
 };
+using Setup = BasicSetup<float>;
 
 inline double forward_tolerance(const Case& c) { return tolerance(static_cast<double>(c.w.h * c.w.w * c.w.c)); }
 inline double input_grad_tolerance(const Case& c) {
   return tolerance(static_cast<double>(c.w.h * c.w.w * c.w.n / c.p.groups));
 }
-inline double weight_grad_tolerance(const Setup& s) { return tolerance(static_cast<double>(s.y_shape.pixels())); }
+template <class T>
+double weight_grad_tolerance(const BasicSetup<T>& s) {
+  return tolerance(static_cast<double>(s.y_shape.pixels()));
+}
 
 // Calls term(x index, w index, y index) for every product of the convolution's definition.
 template <class Term>
@@ -124,7 +131,8 @@ inline void add_per_channel(std::vector<double>& v, const std::vector<double>& b
   for (std::size_t i = 0; i < v.size(); ++i) v[i] += bias[i % bias.size()];
 }
 
-inline Values forward_reference(const Setup& s, bool with_bias, bool relu) {
+template <class T>
+Values forward_reference(const BasicSetup<T>& s, bool with_bias, bool relu) {
   Values y(static_cast<std::size_t>(s.y_shape.count()));
   const Values x = s.x.values(), w = s.w.values();
   for_each_term(s.p, s.x.shape(), s.w.shape(), s.y_shape, [&](auto ix, auto iw, auto iy) { y[iy] += x[ix] * w[iw]; });
@@ -133,7 +141,8 @@ inline Values forward_reference(const Setup& s, bool with_bias, bool relu) {
   return y;
 }
 
-inline Values input_grad_reference(const Setup& s, bool with_bias) {
+template <class T>
+Values input_grad_reference(const BasicSetup<T>& s, bool with_bias) {
   Values dx(static_cast<std::size_t>(s.x.shape().count()));
   const Values dy = s.dy.values(), w = s.w.values();
   for_each_term(s.p, s.x.shape(), s.w.shape(), s.y_shape, [&](auto ix, auto iw, auto iy) { dx[ix] += dy[iy] * w[iw]; });
@@ -141,14 +150,16 @@ inline Values input_grad_reference(const Setup& s, bool with_bias) {
   return dx;
 }
 
-inline Values weight_grad_reference(const Setup& s) {
+template <class T>
+Values weight_grad_reference(const BasicSetup<T>& s) {
   Values dw(static_cast<std::size_t>(s.w.shape().count()));
   const Values dy = s.dy.values(), x = s.x.values();
   for_each_term(s.p, s.x.shape(), s.w.shape(), s.y_shape, [&](auto ix, auto iw, auto iy) { dw[iw] += x[ix] * dy[iy]; });
   return dw;
 }
 
-inline Values bias_grad_reference(const Setup& s) {
+template <class T>
+Values bias_grad_reference(const BasicSetup<T>& s) {
   const Values dy = s.dy.values();
   Values db(static_cast<std::size_t>(s.w.shape().n));
   for (std::size_t i = 0; i < dy.size(); ++i) db[i % db.size()] += dy[i];

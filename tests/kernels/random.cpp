@@ -113,14 +113,65 @@ TEST_CASE("dropout_mask: 0 or 1 / (1 - p), with frequency p") {
   }
 }
 
+TEST_CASE("random: the GPU bodies give the CPU's bits") {
+  for (const std::int64_t count : {1, 2, 3, 4, 5, 31, 33, 257, 1025}) {
+    const Shape s{1, 1, 1, count};
+    Buffer<> dropped(s);
+    dropout_mask(cpu, 11, 3, 0.3f, dropped.view());
+    const Values want = uniform(42, 7, count, -0.7f, 1.3f), normals = normal(42, 8, count, 0.5f, 2),
+                 mask = dropped.values();
+    on_every_gpu([&](const auto& gpu) {
+      Buffer<> y(s), z(s), m(s);
+      Buffer<bf16> half(s);
+      random_uniform(gpu, 42, 7, -0.7f, 1.3f, y.view());
+      CHECK(same_bits(y.values(), want));
+      random_normal(gpu, 42, 8, 0.5f, 2, z.view());
+      CHECK(relative_error(z.values(), normals) < 1e-7);
+      dropout_mask(gpu, 11, 3, 0.3f, m.view());
+      CHECK(same_bits(m.values(), mask));
+      dropout_mask(gpu, 11, 3, 0.3f, half.view());
+      CHECK(relative_error(half.values(), mask) < 1.0 / 256);
+      CHECK((y.sentinels_intact() && z.sentinels_intact() && m.sentinels_intact() && half.sentinels_intact()));
+      return z.values();
+    });
+  }
+}
+
+TEST_CASE("dropout_mask: an offset in memory counts on from the stream") {
+  const Shape s{2, 1, 1, 65};
+  on_every_device([&](const auto& device) {
+    Values all;
+    for (const std::uint32_t step : {0u, 1u, 7u, 0xffffffffu}) {
+      const auto offset = Buffer<std::int32_t>::of({1, 1, 1, 1}, 0, {static_cast<double>(static_cast<int>(step))});
+      Buffer<> counted(s), direct(s);
+      dropout_mask(device, 11, 3, 0.5f, counted.view(), offset.view());
+      dropout_mask(device, 11, 3 + std::uint64_t{step}, 0.5f, direct.view());
+      CHECK(same_bits(counted.values(), direct.values()));
+      CHECK(counted.sentinels_intact());
+      append(all, counted.values());
+    }
+    CHECK(!std::equal(all.begin(), all.begin() + s.count(), all.begin() + s.count()));
+    return all;
+  });
+}
+
 TEST_CASE("random: errors name kernel, tensor and shapes") {
   Buffer<> gaps({1, 1, 3, 4}, 2), y({1, 1, 1, 4});
-  CHECK(message_of([&] { random_normal(cpu, 0, 0, 0, 1, gaps.view()); }) ==
-        "random_normal: not dense: y f32 [1,1,3,4]: expected pixel stride 4, found 6; copy it to a dense tensor first");
-  CHECK(message_of([&] { random_uniform(cpu, 0, 0, 1, 1, y.view()); }) ==
-        "random_uniform: empty range: y f32 [1,1,1,4]: expected low < high, found 1.000000 and 1.000000");
-  CHECK(message_of([&] { dropout_mask(cpu, 0, 0, 1.5f, y.view()); }) ==
-        "dropout_mask: probability: mask f32 [1,1,1,4]: expected 0 <= p <= 1, found 1.500000");
+  Buffer<std::int32_t> two({1, 1, 1, 2});
+  on_every_device([&](const auto& device) {
+    CHECK(message_of([&] { random_normal(device, 0, 0, 0, 1, gaps.view()); }) ==
+          "random_normal: not dense: y f32 [1,1,3,4]: expected pixel stride 4, found 6; copy it to a dense tensor "
+          "first");
+    CHECK(message_of([&] { random_uniform(device, 0, 0, 1, 1, y.view()); }) ==
+          "random_uniform: empty range: y f32 [1,1,1,4]: expected low < high, found 1.000000 and 1.000000");
+    CHECK(message_of([&] { dropout_mask(device, 0, 0, 1.5f, y.view()); }) ==
+          "dropout_mask: probability: mask f32 [1,1,1,4]: expected 0 <= p <= 1, found 1.500000");
+    CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), two.view()); }) ==
+          "dropout_mask: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
+    CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), y.view()); }) ==
+          "dropout_mask: wrong dtype: offset f32 [1,1,1,4]: expected i32, found f32");
+    return Values{};
+  });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "kernels/cudnn/shared_library.h"
+#include "kernels/shared_library.h"
 
 #include <dlfcn.h>
 #include <link.h>

@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-namespace gf::cudnn {
+namespace gf {
 
 template <class Key, class Value>
 class LruCache {
@@ -44,4 +44,4 @@ class LruCache {
   std::int64_t hits_ = 0, misses_ = 0;
 };
 
-}  // namespace gf::cudnn
+}  // namespace gf

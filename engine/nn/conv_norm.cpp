@@ -1,0 +1,34 @@
+#include "engine/nn/conv_norm.h"
+
+#include "engine/autograd.h"
+#include "engine/ops/arithmetic.h"
+#include "engine/ops/convolution.h"
+
+namespace gf {
+namespace {
+
+Conv2d::Folded fold(const Conv2d& conv, const BatchNorm2d& bn) {
+  const NoGrad off;
+  const Tensor gain = bn.weight / sqrt(bn.running_var + bn.shape.eps);
+  const Tensor centred = conv.bias ? conv.bias - bn.running_mean : -1.0f * bn.running_mean;
+  return {conv.weight * gain.view_shape({gain.count(), 1, 1, 1}), gain * centred + bn.bias};
+}
+
+const Conv2d::Folded& folded(const Conv2d& conv, const BatchNorm2d& bn, const Device& device) {
+  if (!conv.folded.weight || !same_device(conv.folded.weight.device(), device)) conv.folded = fold(conv, bn);
+  return conv.folded;
+}
+
+}  // namespace
+
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual) {
+  const NormActivation act = bn.shape.act;
+  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && !residual &&
+                     (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad();
+  if (!folds) return bn(conv(x), residual);
+  const Conv2d::Folded& f = folded(conv, bn, x.device());
+  return act == NormActivation::relu ? convolution_relu_inference(x, f.weight, f.bias, conv.shape)
+                                     : convolution(x, f.weight, f.bias, conv.shape);
+}
+
+}  // namespace gf

@@ -1,0 +1,49 @@
+#pragma once
+// The checks of every body of batch_norm.h. They hold all activations to x's dtype; which dtypes x may have is the
+// body's own check, made before these.
+#include "kernels/batch_norm.h"
+#include "kernels/check.h"
+
+namespace gf {
+
+inline void require_norm_forward(const char* kernel, const BatchNormShape& shape, ConstView x, ConstView gamma,
+                                 ConstView beta, ConstView residual, ConstView running_mean, ConstView running_var,
+                                 ConstView y) {
+  require_view(kernel, "y", y, x.dtype);
+  require_same_shape(kernel, "x", x, "y", y);
+  require_vector(kernel, "gamma", gamma, x.c);
+  require_vector(kernel, "beta", beta, x.c);
+  if (residual.data != nullptr) {
+    require_view(kernel, "residual", residual, x.dtype);
+    require_same_shape(kernel, "residual", residual, "y", y);
+  }
+  if (shape.act == NormActivation::leaky_relu && shape.slope < 0.0f)
+    fail(std::string(kernel) + ": negative slope", describe("y", y), "a slope of at least 0",
+         std::to_string(shape.slope), "the backward reads the sign from the output");
+  require_vector(kernel, "running_mean", running_mean, x.c);
+  require_vector(kernel, "running_var", running_var, x.c);
+}
+
+inline void require_norm_backward(const char* kernel, const BatchNormShape& shape, ConstView x, ConstView y,
+                                  ConstView dy, ConstView gamma, ConstView saved_mean, ConstView saved_inv_std,
+                                  ConstView dx, ConstView dgamma, ConstView dbeta, ConstView d_residual) {
+  require_view(kernel, "dy", dy, x.dtype);
+  require_view(kernel, "dx", dx, x.dtype);
+  require_same_shape(kernel, "dy", dy, "x", x);
+  require_same_shape(kernel, "dx", dx, "x", x);
+  if (shape.act != NormActivation::none) {
+    require_view(kernel, "y", y, x.dtype);
+    require_same_shape(kernel, "y", y, "x", x);
+  }
+  if (d_residual.data != nullptr) {
+    require_view(kernel, "d_residual", d_residual, x.dtype);
+    require_same_shape(kernel, "d_residual", d_residual, "x", x);
+  }
+  require_vector(kernel, "gamma", gamma, x.c);
+  require_vector(kernel, "saved_mean", saved_mean, x.c);
+  require_vector(kernel, "saved_inv_std", saved_inv_std, x.c);
+  require_vector(kernel, "dgamma", dgamma, x.c);
+  require_vector(kernel, "dbeta", dbeta, x.c);
+}
+
+}  // namespace gf

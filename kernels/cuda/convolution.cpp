@@ -1,0 +1,32 @@
+// Convolutions on the GPU (contract: kernels/convolution.h): cuDNN's, and around them the two sums it has no plan for.
+#include "kernels/convolution.h"
+
+#include "kernels/cudnn/convolution.h"
+#include "kernels/elementwise.h"
+
+namespace gf {
+namespace {
+
+cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf32 = cuda.tf32}; }
+
+}  // namespace
+
+void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
+                         ConvolutionActivation act) {
+  if (y.count() == 0) return;
+  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act);
+}
+
+void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,
+                            View dx) {
+  if (dx.count() == 0) return;
+  cudnn::convolution_input_grad(cuda, flags_of(cuda), p, dy, w, dx);
+  if (bias.data != nullptr) binary(cuda, Binary::add, dx, bias, dx);
+}
+
+void convolution_weight_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView dy, View dw, View db) {
+  cudnn::convolution_weight_grad(cuda, flags_of(cuda), p, x, dy, dw);
+  if (db.data != nullptr) sum_to(cuda, 1.0f, dy, db);
+}
+
+}  // namespace gf
