@@ -43,7 +43,7 @@ Ceilings measure_ceilings(const Device& device) {
 struct Row {
   std::string op, size;
   Timing warm, cold, with_backward;
-  double rate = 0, share = 0;  // GB/s or GFLOP/s of the warm forward; of the ceiling
+  double rate = 0, share = 0;  // GFLOP/s of the warm forward or GB/s of the cold one; of the ceiling
   bool arithmetic = false;
 };
 
@@ -72,7 +72,8 @@ Row time_case(const OpCase& c, const Device& device, const Ceilings& ceilings, c
   Row row{c.op, c.variant, time_runs(device, forward), time_runs(device, forward, 5, 0.1, flush),
           time_runs(device, [&] { gradients(c.run(x), leaves, dy); })};
   row.arithmetic = c.flops > 0;
-  row.rate = 1e-9 * (row.arithmetic ? c.flops : bytes) / row.warm.median;
+  // Warm, a small map comes from the caches, and its bytes say nothing of the memory.
+  row.rate = 1e-9 * (row.arithmetic ? c.flops / row.warm.median : bytes / row.cold.median);
   row.share = row.rate / (row.arithmetic ? ceilings.matrix_gflops : ceilings.copy_gbs);
   return row;
 }
@@ -89,8 +90,8 @@ int bench_kernels_command(const BenchKernelsFlags& flags) {
   const Ceilings ceilings = measure_ceilings(device);
   fmt::print("ceilings of this run: copy {:.1f} GB/s, matrix product {:.0f} GFLOP/s (float32)\n", ceilings.copy_gbs,
              ceilings.matrix_gflops);
-  fmt::print("{:<24}{:<34}{:>10}{:>18}{:>10}{:>10}{:>11}{:>9}{:>9}\n", "op", "size", "warm ms", "p10..p90", "cold ms",
-             "+ backward", "rate", "", "ceiling");
+  fmt::print("{:<24}{:<34}{:>10}{:>18}{:>10}{:>12}{:>18}{:>9}\n", "op", "size", "warm ms", "p10..p90", "cold ms",
+             "+ backward", "warm or cold rate", "ceiling");
   const Tensor flood = Tensor::zeros({1, 1, 1, 64 << 20}, device);
   nlohmann::ordered_json document{{"graphflow", kVersion},         {"device", describe_device(device)},
                                   {"threads", threads()},          {"size", flags.size},
@@ -100,7 +101,7 @@ int bench_kernels_command(const BenchKernelsFlags& flags) {
     if (c.name().find(flags.filter) == std::string::npos) continue;
     ++timed;
     const Row r = time_case(c, device, ceilings, flood);
-    fmt::print("{:<24}{:<34}{:>10.3f}{:>18}{:>10.3f}{:>10.3f}{:>11.1f}{:>9}{:>8.0f}%\n", r.op, r.size,
+    fmt::print("{:<24}{:<34}{:>10.3f}{:>18}{:>10.3f}{:>12.3f}{:>10.1f}{:<8}{:>8.0f}%\n", r.op, r.size,
                1e3 * r.warm.median, fmt::format("{:.3f}..{:.3f}", 1e3 * r.warm.low, 1e3 * r.warm.high),
                1e3 * r.cold.median, 1e3 * r.with_backward.median, r.rate, r.arithmetic ? " GFLOP/s" : " GB/s",
                100 * r.share);

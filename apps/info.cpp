@@ -69,8 +69,9 @@ void print_volume(const std::string& file) {
 }
 
 void print_build() {
-  fmt::print("graphflow {}\nbackends of this build: {}\ndevices: cpu ({} threads), simt\nnetworks:", kVersion,
-             kBackends, threads());
+  fmt::print("graphflow {}\nbackends of this build: {}\ndevices:\n", kVersion, kBackends);
+  for (const DeviceStatus& d : list_devices()) fmt::print("  {:<6} {}\n", d.name, d.text);
+  fmt::print("networks:");
   for (const std::string& n : network_names()) fmt::print(" {}", n);
   fmt::print("\n`graphflow info NAME` describes a network, `graphflow info FILE` a checkpoint or a NIfTI volume.\n");
 }

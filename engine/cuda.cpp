@@ -1,5 +1,6 @@
 #include "engine/cuda.h"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 
@@ -21,7 +22,7 @@ std::string refusal(int ordinal) {
   int driver = 0, runtime = 0, count = 0;
   cudaRuntimeGetVersion(&runtime);
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
-    return "no NVIDIA driver was found; install one that supports CUDA " + version_text(runtime);
+    return "no NVIDIA driver; install one that supports CUDA " + version_text(runtime);
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status == cudaErrorInsufficientDriver)
     return "the driver supports CUDA " + version_text(driver) + " and this program needs " + version_text(runtime) +
@@ -99,11 +100,16 @@ bool cuda_available(int ordinal, std::string* reason) {
   return text.empty();
 }
 
+int cuda_count() {
+  int count = 0;
+  return cudaGetDeviceCount(&count) == cudaSuccess ? std::min(count, kMaxDevices) : 0;
+}
+
 Device cuda_device(int ordinal) {
   std::string reason;
   if (!cuda_available(ordinal, &reason))
-    throw Error(ErrorKind::failure,
-                {"GPU not usable", "--device cuda:" + std::to_string(ordinal), "", reason, "or run with --device cpu"});
+    throw Error(ErrorKind::failure, {"GPU not usable", "--device cuda:" + std::to_string(ordinal) + ": " + reason, "",
+                                     "", "or run with --device cpu"});
   use(ordinal);
   return Cuda{cuda_workspace, stream_of(ordinal), ordinal, false};
 }

@@ -13,6 +13,9 @@ namespace gf {
 // old, no GPU, a GPU that the kernels were not compiled for, cuDNN or cuBLASLt missing.
 bool cuda_available(int ordinal, std::string* reason = nullptr);
 
+// GPUs the driver knows; 0 without a driver.
+int cuda_count();
+
 // GPU number `ordinal` with a stream of its own and scratch memory. Throws, with that reason, where it cannot be used.
 Device cuda_device(int ordinal);
 

@@ -67,6 +67,20 @@ std::string describe_device(const Device& device) {
   return device_name(device);
 }
 
+std::vector<DeviceStatus> list_devices() {
+  std::vector<DeviceStatus> all{{"cpu", std::to_string(threads()) + " threads"},
+                                {"simt", "the hand-written CUDA kernels without a GPU, for tests and learning"}};
+#ifdef GF_WITH_CUDA
+  std::string reason;
+  for (int i = 0; i == 0 || (i < cuda_count() && cuda_available(i)); ++i)
+    all.push_back(
+        {i == 0 ? "cuda" : "cuda:" + std::to_string(i), cuda_available(i, &reason) ? describe_cuda(i) : reason});
+#else
+  all.push_back({"cuda", "not in this build"});
+#endif
+  return all;
+}
+
 bool on_host(const Device& device) {
   return std::holds_alternative<Cpu>(device) || std::holds_alternative<Simt>(device);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "kernels/context.h"
 
@@ -31,6 +32,12 @@ Device simt_device(unsigned order_seed = 0);
 Device parse_device(const std::string& name);
 std::string device_name(const Device& device);      // as parse_device takes it
 std::string describe_device(const Device& device);  // and with what a person wants to know of it
+
+// Every device of this build, and what a person wants to know of it: how many threads, or why it cannot be used.
+struct DeviceStatus {
+  std::string name, text;
+};
+std::vector<DeviceStatus> list_devices();
 
 // Whether the host can read and write the device's tensors.
 bool on_host(const Device& device);

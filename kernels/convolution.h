@@ -42,20 +42,15 @@ void convolution_input_grad(const Cpu&, const ConvolutionShape&, ConstView dy, C
 // dw from x and dy, and db (sum of dy over pixels) where db.data is not null.
 void convolution_weight_grad(const Cpu&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
-inline void convolution_forward(const Simt& simt, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias,
-                                View y, ConvolutionActivation act = ConvolutionActivation::none) {
-  convolution_forward(library_device(simt), p, x, w, bias, y, act);
-}
-inline void convolution_input_grad(const Simt& simt, const ConvolutionShape& p, ConstView dy, ConstView w,
-                                   ConstView bias, View dx) {
-  convolution_input_grad(library_device(simt), p, dy, w, bias, dx);
-}
-inline void convolution_weight_grad(const Simt& simt, const ConvolutionShape& p, ConstView x, ConstView dy, View dw,
-                                    View db) {
-  convolution_weight_grad(library_device(simt), p, x, dy, dw, db);
-}
+// The executor hands convolutions to the CPU's bodies, but for depthwise ones: those have kernels of their own
+// (depthwise.h).
+void convolution_forward(const Simt&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
+                         ConvolutionActivation act = ConvolutionActivation::none);
+void convolution_input_grad(const Simt&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
+void convolution_weight_grad(const Simt&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
-// cuDNN (kernels/cudnn): all float32 or all bf16, bias and db of x's dtype.
+// cuDNN (kernels/cudnn), depthwise ones by depthwise.h: all float32 or all bf16, bias and db of x's dtype, depthwise
+// float32.
 void convolution_forward(const Cuda&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act = ConvolutionActivation::none);
 void convolution_input_grad(const Cuda&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);

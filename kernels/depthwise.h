@@ -22,6 +22,10 @@ namespace gf {
 void check_depthwise(const char* kernel, const ConvolutionShape&, const ConstView& x, const ConstView& w,
                      const ConstView& y, const ConstView& bias);
 
+// Which convolutions of convolution.h are this family's: on the GPU it serves them all, because cuDNN has only its
+// slowest engine for them and they are bound by memory.
+bool is_depthwise(const ConvolutionShape&, const Shape& x, const Shape& w);
+
 // bias.data may be null.
 void depthwise_forward(const Cpu&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y);
 // dx from dy and w.

@@ -6,6 +6,11 @@
 
 namespace gf {
 
+bool is_depthwise(const ConvolutionShape& p, const Shape& x, const Shape& w) {
+  return p.groups > 1 && p.groups == x.c && w.n == x.c && w.c == 1 && std::max(w.h, w.w) <= 5 &&
+         std::max(p.stride_h, p.stride_w) <= 2 && std::min(x.h, x.w) > 0;
+}
+
 void check_depthwise(const char* kernel, const ConvolutionShape& p, const ConstView& x, const ConstView& w,
                      const ConstView& y, const ConstView& bias) {
   require_float(kernel, "x", x);

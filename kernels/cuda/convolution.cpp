@@ -1,7 +1,9 @@
-// Convolutions on the GPU (contract: kernels/convolution.h): cuDNN's, and around them the two sums it has no plan for.
+// Convolutions on the GPU (contract: kernels/convolution.h): depthwise ones by their own kernels, the others cuDNN's,
+// and around them the two sums it has no plan for.
 #include "kernels/convolution.h"
 
 #include "kernels/cudnn/convolution.h"
+#include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 
 namespace gf {
@@ -14,17 +16,27 @@ cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf
 void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act) {
   if (y.count() == 0) return;
+  if (is_depthwise(p, x.shape(), w.shape())) {
+    depthwise_forward(cuda, p, x, w, bias, y);
+    if (act == ConvolutionActivation::relu) unary(cuda, Unary::relu, 0, y, y);
+    return;
+  }
   cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act);
 }
 
 void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,
                             View dx) {
   if (dx.count() == 0) return;
-  cudnn::convolution_input_grad(cuda, flags_of(cuda), p, dy, w, dx);
+  if (is_depthwise(p, dx.shape(), w.shape())) {
+    depthwise_input_grad(cuda, p, dy, w, dx);
+  } else {
+    cudnn::convolution_input_grad(cuda, flags_of(cuda), p, dy, w, dx);
+  }
   if (bias.data != nullptr) binary(cuda, Binary::add, dx, bias, dx);
 }
 
 void convolution_weight_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView dy, View dw, View db) {
+  if (is_depthwise(p, x.shape(), dw.shape())) return depthwise_weight_grad(cuda, p, x, dy, dw, db);
   cudnn::convolution_weight_grad(cuda, flags_of(cuda), p, x, dy, dw);
   if (db.data != nullptr) sum_to(cuda, 1.0f, dy, db);
 }

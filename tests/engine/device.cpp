@@ -43,7 +43,7 @@ TEST_CASE("--device cuda answers") {
   CHECK(reason.size() > 10);
   CHECK(device_name(parse_device("auto")) == "cpu");
   CHECK(error_text([] { parse_device("cuda"); }) ==
-        "GPU not usable: --device cuda:0: found " + reason + "; or run with --device cpu");
+        "GPU not usable: --device cuda:0: " + reason + "; or run with --device cpu");
 #else
   CHECK(error_text([] { parse_device("cuda"); }).find("no CUDA in this build") == 0);
 #endif
