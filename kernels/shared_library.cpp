@@ -72,6 +72,19 @@ SharedLibrary::SharedLibrary(const std::string& title, const std::vector<std::st
   if (::dlinfo(handle_, RTLD_DI_LINKMAP, &map) == 0 && map) path_ = map->l_name;
 }
 
+std::string LibraryInfo::version_text() const {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
+LibraryInfo checked_library(const std::string& title, const SharedLibrary& so, std::size_t version, int major) {
+  LibraryInfo info{so.path(), version};
+  if (version / 10000 != static_cast<std::size_t>(major))
+    fail(title + ": wrong major version", info.path, std::to_string(major), info.version_text(),
+         "name the folder of the right one in GF_CUDA_LIBS");
+  return info;
+}
+
 void* SharedLibrary::symbol(const char* name) const {
   void* f = ::dlsym(handle_, name);
   if (!f) fail(title_ + ": function missing", path_, name, "none", "install a newer " + title_);

@@ -1,6 +1,8 @@
 #pragma once
 // Opening a CUDA library at run time: the program starts without it, and when it is needed says where it was looked
 // for.
+#include <cstddef>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -36,5 +38,28 @@ class SharedLibrary {
   void* handle_ = nullptr;
   std::string title_, path_;
 };
+
+// A library that was opened, and its version in NVIDIA's way of counting: 91900 is 9.19.0.
+struct LibraryInfo {
+  std::string path;
+  std::size_t version = 0;
+
+  std::string version_text() const;
+};
+
+// Throws where the library is of another major version than the headers this program was built with.
+LibraryInfo checked_library(const std::string& title, const SharedLibrary&, std::size_t version, int major);
+
+// Whether open() succeeds; where it throws, `reason` (may be null) gets the message.
+template <class Open>
+bool can_open(const Open& open, std::string* reason) {
+  try {
+    open();
+    return true;
+  } catch (const std::exception& e) {
+    if (reason) *reason = e.what();
+    return false;
+  }
+}
 
 }  // namespace gf

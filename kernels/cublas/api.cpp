@@ -32,10 +32,7 @@ Loaded load() {
   so.load("cublasLtMatmulPreferenceSetAttribute", l.api.preference_set);
   so.load("cublasLtMatmulAlgoGetHeuristic", l.api.heuristic);
   so.load("cublasLtMatmul", l.api.matmul);
-  l.info = {so.path(), l.api.version()};
-  if (l.info.version / 10000 != CUBLAS_VER_MAJOR)
-    fail("cuBLASLt: wrong major version", l.info.path, major, l.info.version_text(),
-         "name the folder of the right one in GF_CUDA_LIBS");
+  l.info = checked_library("cuBLASLt", so, l.api.version(), CUBLAS_VER_MAJOR);
   return l;
 }
 
@@ -49,20 +46,7 @@ const Loaded& loaded() {
 const Api& api() { return loaded().api; }
 const LibraryInfo& library() { return loaded().info; }
 
-std::string LibraryInfo::version_text() const {
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
-}
-
-bool available(std::string* reason) {
-  try {
-    loaded();
-    return true;
-  } catch (const Error& e) {
-    if (reason) *reason = e.what();
-    return false;
-  }
-}
+bool available(std::string* reason) { return can_open(loaded, reason); }
 
 void check(cublasStatus_t status, const char* call, const std::string& about) {
   if (status == CUBLAS_STATUS_SUCCESS) return;

@@ -1,16 +1,11 @@
 #pragma once
 // Is cuBLASLt there, and which? The library is opened at the first question and stays open; it is never linked.
-#include <cstddef>
 #include <string>
+
+#include "kernels/shared_library.h"
 
 namespace gf::cublas {
 
-struct LibraryInfo {
-  std::string path;
-  std::size_t version = 0;  // 130100: 13.1.0
-
-  std::string version_text() const;
-};
 // Throws where the library is missing, saying where it was looked for, or where it is of another major version than the
 // headers this program was built with.
 const LibraryInfo& library();

@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "kernels/cudnn/library.h"
-#include "kernels/shared_library.h"
 #include "kernels/error.h"
+#include "kernels/shared_library.h"
 
 namespace gf::cudnn {
 namespace {
@@ -33,10 +33,7 @@ Loaded load() {
   so.load("cudnnBackendSetAttribute", l.api.set_attribute);
   so.load("cudnnBackendGetAttribute", l.api.get_attribute);
   so.load("cudnnBackendExecute", l.api.execute);
-  l.info = {so.path(), l.api.version()};
-  if (l.info.version / 10000 != CUDNN_MAJOR)
-    fail("cuDNN: wrong major version", l.info.path, major, l.info.version_text(),
-         "name the folder of the right one in GF_CUDA_LIBS");
+  l.info = checked_library("cuDNN", so, l.api.version(), CUDNN_MAJOR);
   return l;
 }
 
@@ -50,20 +47,7 @@ const Loaded& loaded() {
 const Api& api() { return loaded().api; }
 const LibraryInfo& library() { return loaded().info; }
 
-std::string LibraryInfo::version_text() const {
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
-}
-
-bool available(std::string* reason) {
-  try {
-    loaded();
-    return true;
-  } catch (const Error& e) {
-    if (reason) *reason = e.what();
-    return false;
-  }
-}
+bool available(std::string* reason) { return can_open(loaded, reason); }
 
 std::string last_reason() {
   char text[8192] = "";

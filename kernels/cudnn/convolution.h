@@ -12,8 +12,8 @@
 #include <memory>
 
 #include "kernels/convolution.h"
-#include "kernels/lru_cache.h"
 #include "kernels/cudnn/plan.h"
+#include "kernels/lru_cache.h"
 
 namespace gf::cudnn {
 

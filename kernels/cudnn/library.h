@@ -1,18 +1,13 @@
 #pragma once
 // Is cuDNN there, and which? The library is opened at the first question and stays open; it is never linked.
-#include <cstddef>
 #include <string>
+
+#include "kernels/shared_library.h"
 
 namespace gf::cudnn {
 
 // Where the library was found and its version (91900: 9.19.0). Throws where it is missing, saying where it was looked
 // for, or where it is of another major version than the headers this program was built with.
-struct LibraryInfo {
-  std::string path;
-  std::size_t version = 0;
-
-  std::string version_text() const;
-};
 const LibraryInfo& library();
 
 // False where library() would throw; `reason` then gets the message.

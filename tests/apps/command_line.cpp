@@ -11,6 +11,7 @@
 #include "data/png.h"
 #include "engine/io/checkpoint.h"
 #include "tests/apps/fixtures.h"
+#include "tests/apps/program.h"
 #include "tests/harness/discs.h"
 
 using namespace gf;
@@ -18,35 +19,6 @@ using namespace gf::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Outcome {
-  int code;
-  std::string text;  // stdout and stderr
-};
-
-const std::string kProgram = std::string(GF_BINARY_DIR) + "/apps/graphflow";
-
-Outcome run(const std::string& arguments) {
-  std::FILE* pipe = popen((kProgram + " " + arguments + " 2>&1").c_str(), "r");
-  REQUIRE(pipe);
-  std::string text;
-  std::array<char, 4096> buffer;
-  for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) text.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
-}
-
-const std::string& disc_config(const std::string& folder) {
-  static std::string path;
-  write_discs(folder + "/data", 18, 40);
-  path = folder + "/discs.toml";
-  write_text(path, "[data]\nlayout = \"images_masks\"\nroot = \"" + folder +
-                       "/data\"\nclass_names = [\"background\", \"disc\"]\n" +
-                       "[model]\narch = \"mobile_unet\"\nwidth = 0.25\n" +
-                       "[train]\nmax_iterations = 12\nbatch_size = 4\neval_every = 6\nsave_every = 4\n" +
-                       "[optim]\nlr = 3e-3\n[loss]\nce = 0.5\ndice = 0.5\n[paraphrase]\nmax_iterations = 4\n");
-  return path;
-}
 
 // Starts the program and returns at once; what it prints goes to `log`.
 pid_t start(const std::string& arguments, const std::string& log = "/dev/null") {
