@@ -100,10 +100,10 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::
                                const std::string& checkpoints) {
   TrainerOptions t;
   t.max_iterations = steps;
-  t.accumulate = config.train.accumulate;
+  t.step.accumulate = config.train.accumulate;
   t.optimizer = {o.name, o.lr, o.momentum, o.beta1, o.beta2, o.eps, o.weight_decay};
   t.schedule = {o.schedule, o.power, {o.milestones.begin(), o.milestones.end()}, o.gamma};
-  t.clip_norm = config.train.clip_norm;
+  t.step.clip_norm = config.train.clip_norm;
   t.eval_every = config.train.eval_every;
   t.save_every = config.train.save_every;
   t.save_minutes = config.train.save_minutes;

@@ -21,6 +21,8 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   teacher_.to(student_.device());
   teacher_.eval();
   teacher_.freeze();
+  options_.supervised.to(student_.device());
+  if (options_.warmup_steps > 0) ramp_ = Tensor::scalar(0.0f, student_.device());
   if (!graph_on()) return;
   if (!paraphrasers_)
     throw Error(ErrorKind::usage,
@@ -42,23 +44,26 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
            paraphrasers_->deep.encode(out.tap(options_.teacher_taps.deep))}};
 }
 
-Objective DistillationTask::objective(const Batch& batch, std::int64_t step, Random& random) {
+void DistillationTask::begin_step(std::int64_t step) {
+  if (!ramp_) return;
+  const double w = static_cast<double>(step + 1) / static_cast<double>(options_.warmup_steps);
+  ramp_.assign(Tensor::scalar(static_cast<float>(std::min(1.0, w))));
+}
+
+Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
   const NetworkOutput student = student_.forward(batch.image, random);
-  const double ramp = options_.warmup_steps > 0
-                          ? std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(options_.warmup_steps))
-                          : 1.0;
   Objective objective;
   add_supervised_terms(objective, options_.supervised, student.logits, batch.label);
   if (options_.kd_weight != 0)
-    objective.add("kd", ramp * options_.kd_weight,
-                  kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean));
+    objective.add("kd", options_.kd_weight,
+                  ramped(kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)));
   if (graph_on()) {
     const VariationGraphLoss graph =
         graph_flow_loss({student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)},
                         teacher.factors, options_.graph);
-    objective.add("vertex", ramp * options_.vertex_weight, graph.vertex);
-    objective.add("edge", ramp * options_.edge_weight, graph.edge);
+    objective.add("vertex", options_.vertex_weight, ramped(graph.vertex));
+    objective.add("edge", options_.edge_weight, ramped(graph.edge));
   }
   // The adversarial term (lambda3 = 0.1, generator side) joins here: objective.add("adv", ...).
   return objective;

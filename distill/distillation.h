@@ -5,6 +5,7 @@
 #include "distill/graph_flow.h"
 #include "distill/paraphraser.h"
 #include "distill/supervised.h"
+#include "engine/ops/arithmetic.h"
 
 namespace gf {
 
@@ -27,7 +28,8 @@ class DistillationTask : public TrainingTask {
   DistillationTask(Network& student, Network& teacher, ParaphraserPair* paraphrasers, DistillationOptions options,
                    std::function<Validation()> validate, std::map<std::string, std::string> description);
   Module& model() override { return student_; }
-  Objective objective(const Batch& batch, std::int64_t step, Random& random) override;
+  void begin_step(std::int64_t step) override;
+  Objective objective(const Batch& batch, Random& random) override;
   Validation validate() override { return validate_(); }
   std::map<std::string, std::string> description() const override { return description_; }
 
@@ -37,11 +39,13 @@ class DistillationTask : public TrainingTask {
     GraphFlowMaps factors;  // empty tensors where the graph terms are off
   };
   TeacherOutput teach(const Tensor& image);
+  Tensor ramped(const Tensor& term) const { return ramp_ ? ramp_ * term : term; }
   bool graph_on() const { return options_.vertex_weight != 0 || options_.edge_weight != 0; }
 
   Network &student_, &teacher_;
   ParaphraserPair* paraphrasers_;
   DistillationOptions options_;
+  Tensor ramp_;  // w of this step, on the device; empty without a warm-up
   std::function<Validation()> validate_;
   std::map<std::string, std::string> description_;
 };

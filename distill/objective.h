@@ -11,8 +11,8 @@ namespace gf {
 
 struct TermReport {
   std::string name;
-  double value = 0;  // weighted, as it enters the sum
-  double weight = 0;
+  double value = 0;   // weighted, as it enters the sum
+  double weight = 0;  // of the configuration, without a warm-up
   double share = -1;  // |d term / d theta| / sum of these norms; -1 where it was not measured
 };
 
@@ -21,17 +21,18 @@ class Objective {
   // `value` is a raw scalar on the tape. A term of weight 0 is not part of the sum and not reported.
   void add(const std::string& name, double weight, const Tensor& value);
 
+  struct Term {
+    std::string name;
+    double weight;
+    Tensor weighted;  // scalar on the tape
+  };
+  const std::vector<Term>& terms() const { return terms_; }
   Tensor total() const;                    // scalar on the tape
   std::vector<TermReport> report() const;  // values only
   // One backward pass per term over the parameters; the tape is kept.
   std::vector<TermReport> report_with_shares(const std::vector<NamedTensor>& parameters) const;
 
  private:
-  struct Term {
-    std::string name;
-    double weight;
-    Tensor weighted;
-  };
   std::vector<Term> terms_;
 };
 

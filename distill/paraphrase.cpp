@@ -30,7 +30,7 @@ ParaphraseTask::Maps ParaphraseTask::teach(const Tensor& image) {
   return {out.tap(taps_.shallow), out.tap(taps_.deep)};
 }
 
-Objective ParaphraseTask::objective(const Batch& batch, std::int64_t, Random&) {
+Objective ParaphraseTask::objective(const Batch& batch, Random&) {
   const Maps maps = teach(batch.image);
   Objective objective;
   objective.add("shallow", 1, mse_loss(paraphrasers_.shallow.reconstruct(maps.shallow), maps.shallow));

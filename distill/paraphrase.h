@@ -16,7 +16,7 @@ class ParaphraseTask : public TrainingTask {
                  std::function<std::vector<Tensor>()> validation_images,
                  std::map<std::string, std::string> description);
   Module& model() override { return paraphrasers_; }
-  Objective objective(const Batch& batch, std::int64_t step, Random& random) override;
+  Objective objective(const Batch& batch, Random& random) override;
   Validation validate() override;
   std::map<std::string, std::string> description() const override { return description_; }
 

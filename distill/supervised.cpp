@@ -5,8 +5,7 @@
 namespace gf {
 
 void add_supervised_terms(Objective& objective, const SupervisedOptions& o, const Tensor& logits, const Tensor& label) {
-  const Tensor weights = o.class_weights ? o.class_weights.to(logits.device()) : Tensor();
-  if (o.ce != 0) objective.add("ce", o.ce, cross_entropy(logits, label, weights, o.ignore_index));
+  if (o.ce != 0) objective.add("ce", o.ce, cross_entropy(logits, label, o.class_weights, o.ignore_index));
   if (o.dice != 0) objective.add("dice", o.dice, dice_loss(logits, label, o.ignore_index));
 }
 
@@ -15,9 +14,11 @@ SupervisedTask::SupervisedTask(Network& network, SupervisedOptions options, std:
     : network_(network),
       options_(std::move(options)),
       validate_(std::move(validate)),
-      description_(std::move(description)) {}
+      description_(std::move(description)) {
+  options_.to(network_.device());
+}
 
-Objective SupervisedTask::objective(const Batch& batch, std::int64_t, Random& random) {
+Objective SupervisedTask::objective(const Batch& batch, Random& random) {
   Objective objective;
   add_supervised_terms(objective, options_, network_.forward(batch.image, random).logits, batch.label);
   return objective;

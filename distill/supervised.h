@@ -11,9 +11,13 @@ struct SupervisedOptions {
   double ce = 1, dice = 0;
   Tensor class_weights = {};  // (1,1,1,classes) or empty
   int ignore_index = -1;
+
+  void to(const Device& device) {
+    if (class_weights) class_weights = class_weights.to(device);
+  }
 };
 
-// Adds "ce" and "dice" to an objective; labels are the batch's.
+// Adds "ce" and "dice" to an objective; all on one device.
 void add_supervised_terms(Objective& objective, const SupervisedOptions& options, const Tensor& logits,
                           const Tensor& label);
 
@@ -22,7 +26,7 @@ class SupervisedTask : public TrainingTask {
   SupervisedTask(Network& network, SupervisedOptions options, std::function<Validation()> validate,
                  std::map<std::string, std::string> description);
   Module& model() override { return network_; }
-  Objective objective(const Batch& batch, std::int64_t step, Random& random) override;
+  Objective objective(const Batch& batch, Random& random) override;
   Validation validate() override { return validate_(); }
   std::map<std::string, std::string> description() const override { return description_; }
 

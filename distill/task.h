@@ -20,8 +20,11 @@ class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
   virtual Module& model() = 0;  // what is trained and saved
-  // The loss terms of a batch, with the model in training mode. `step` counts from 0.
-  virtual Objective objective(const Batch& batch, std::int64_t step, Random& random) = 0;
+  // Called before each step, counted from 0: whatever changes with the step goes to the device here, because the
+  // objective of a captured step (engine/step_graph.h) is worked out once and replayed.
+  virtual void begin_step(std::int64_t /*step*/) {}
+  // The loss terms of a batch, with the model in training mode.
+  virtual Objective objective(const Batch& batch, Random& random) = 0;
   // On the validation split, with the model in evaluation mode.
   virtual Validation validate() = 0;
   // What makes a checkpoint self-contained (model_file.h).

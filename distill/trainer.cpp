@@ -1,14 +1,10 @@
 #include "distill/trainer.h"
 
 #include <chrono>
-#include <cmath>
 
 #include <fmt/format.h>
 
-#include "engine/autograd.h"
 #include "engine/io/checkpoint.h"
-#include "engine/memory.h"
-#include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -24,10 +20,8 @@ class Run {
         loader_(loader),
         options_(options),
         observer_(observer),
-        device_(task.model().device()),
-        parameters_(task.model()),
-        optimizer_(parameters_, options.optimizer),
-        random_(options.seed) {}
+        random_(options.seed),
+        runner_(task, options.optimizer, options.step, random_) {}
 
   TrainingResult go(const std::string& resume_from, const std::atomic<bool>* stop) {
     if (!resume_from.empty()) restore(resume_from);
@@ -37,9 +31,12 @@ class Run {
       step();
       const bool last = step_ == options_.max_iterations;
       const bool interrupted = stop && stop->load();
-      if (last || (due(options_.eval_every) && !interrupted)) validate();
+      const bool validates = last || (due(options_.eval_every) && !interrupted);
       const bool late = options_.save_minutes > 0 && seconds_since(last_save) > 60 * options_.save_minutes;
-      if (last || interrupted || late || due(options_.save_every)) {
+      const bool saves = last || interrupted || late || due(options_.save_every);
+      if (validates || saves) catch_up();
+      if (validates) validate();
+      if (saves) {
         save("latest.gfm");
         last_save = Clock::now();
       }
@@ -52,65 +49,26 @@ class Run {
  private:
   bool due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
 
+  // Steps run ahead of their reports on a GPU: a pause waits for all of them.
   void step() {
-    const Clock::time_point start = Clock::now();
-    task_.model().train();
-    StepReport report;
-    report.lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
-    double not_training = 0;  // measuring shares is no part of a step
-    parameters_.zero_grad();
-    for (int micro = 0; micro < options_.accumulate; ++micro) {
-      Batch batch = loader_.next();
-      batch.image = batch.image.to(device_);
-      batch.label = batch.label.to(device_);
-      Objective objective = [&] {
-        const MemoryTag tag("activations");
-        return task_.objective(batch, step_, random_);
-      }();
-      std::vector<TermReport> terms;
-      if (micro == 0) {
-        report.epoch = batch.position.epoch;
-        report.has_shares = options_.measure_shares && batch.position.epoch != shared_epoch_;
-      }
-      if (micro == 0 && report.has_shares) {
-        const Clock::time_point measuring = Clock::now();
-        shared_epoch_ = batch.position.epoch;
-        terms = objective.report_with_shares(task_.model().parameters());
-        not_training = seconds_since(measuring);
-      } else {
-        terms = objective.report();
-      }
-      merge(report.terms, terms);
-      refuse_not_finite(terms);
-      const Tensor total = objective.total();
-      const MemoryTag tag("gradients");
-      backward(options_.accumulate == 1 ? total : (1.0f / static_cast<float>(options_.accumulate)) * total);
+    std::vector<Batch> batches;
+    for (int micro = 0; micro < options_.step.accumulate; ++micro) batches.push_back(loader_.next());
+    const std::int64_t epoch = batches.front().position.epoch;
+    const bool shares = options_.measure_shares && epoch != shared_epoch_;
+    if (shares) shared_epoch_ = epoch;
+    if (runner_.full()) observer_.stepped(runner_.report());
+    const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
+    runner_.run(std::move(batches), step_, lr, shares);
+    ++step_;
+    if (!told_ && !runner_.graph_refusal().empty()) {
+      observer_.noted("steps run one launch at a time: " + runner_.graph_refusal());
+      told_ = true;
     }
-    report.gradient_norm = parameters_.gradient_norm();
-    if (options_.clip_norm > 0 && report.gradient_norm > options_.clip_norm)
-      parameters_.scale_gradients(static_cast<float>(options_.clip_norm / report.gradient_norm));
-    optimizer_.step(report.lr);
-    report.step = ++step_;
-    for (const TermReport& t : report.terms) report.loss += t.value;
-    report.seconds = seconds_since(start) - not_training;
-    observer_.stepped(report);
+    while (runner_.arrived()) observer_.stepped(runner_.report());
   }
 
-  void merge(std::vector<TermReport>& into, const std::vector<TermReport>& terms) const {
-    if (into.empty()) {
-      into = terms;
-      for (TermReport& t : into) t.value /= options_.accumulate;
-    } else {
-      for (std::size_t i = 0; i < into.size(); ++i) into[i].value += terms[i].value / options_.accumulate;
-    }
-  }
-
-  void refuse_not_finite(const std::vector<TermReport>& terms) const {
-    for (const TermReport& t : terms)
-      if (!std::isfinite(t.value))
-        fail("the loss is not finite", fmt::format("term {} at step {}", t.name, step_ + 1), "a number",
-             fmt::format("{}", t.value),
-             "lower optim.lr, set train.clip_norm, or run with train.trace_nan to find the op");
+  void catch_up() {
+    while (!runner_.idle()) observer_.stepped(runner_.report());
   }
 
   void validate() {
@@ -143,14 +101,14 @@ class Run {
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
     // Only latest.gfm is for going on; the others are for use and need no moments.
-    save_checkpoint(path, task_.model(), name == "latest.gfm" ? &optimizer_ : nullptr, state);
+    save_checkpoint(path, task_.model(), name == "latest.gfm" ? &runner_.optimizer() : nullptr, state);
     observer_.saved(step_, path);
     observer_.resuming();
   }
 
   void restore(const std::string& path) {
     CheckpointState state;
-    load_checkpoint(path, task_.model(), &optimizer_, state);
+    load_checkpoint(path, task_.model(), &runner_.optimizer(), state);
     step_ = state.step;
     random_ = state.random;
     const auto entry = [&](const char* key) -> std::string {
@@ -179,10 +137,9 @@ class Run {
   Loader& loader_;
   const TrainerOptions& options_;
   TrainingObserver& observer_;
-  Device device_;
-  FlatParameters parameters_;
-  Optimizer optimizer_;
   Random random_;
+  StepRunner runner_;
+  bool told_ = false;
   std::int64_t step_ = 0, best_step_ = 0, shared_epoch_ = -1;
   std::optional<double> best_score_;
   std::map<std::string, double> metrics_;  // of the last validation

@@ -8,18 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "distill/task.h"
-#include "engine/optim/optimizer.h"
+#include "distill/step_runner.h"
 #include "engine/optim/schedule.h"
 
 namespace gf {
 
 struct TrainerOptions {
   std::int64_t max_iterations = 0;
-  int accumulate = 1;  // micro-batches a step
+  StepOptions step;
   OptimizerOptions optimizer;
   Schedule schedule;
-  double clip_norm = 0;         // 0: no clipping
   std::int64_t eval_every = 0;  // steps; 0: only at the end
   std::int64_t save_every = 0;  // steps; 0: only at the end
   double save_minutes = 10;     // and after so many minutes; 0: never by time
@@ -28,19 +26,12 @@ struct TrainerOptions {
   std::string checkpoints;     // folder for latest.gfm, best.gfm, final.gfm
 };
 
-struct StepReport {
-  std::int64_t step = 0, epoch = 0;  // steps done; epoch of this step's first batch
-  double lr = 0, loss = 0, gradient_norm = 0;
-  double seconds = 0;  // of the step itself: batch, forward, backward, optimiser
-  bool has_shares = false;
-  std::vector<TermReport> terms;  // means over the micro-batches
-};
-
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
   virtual void started(std::int64_t /*first_step*/) {}  // > 0 for a resumed run
-  virtual void stepped(const StepReport&) {}
+  virtual void stepped(const StepReport&) {}            // in order; on a GPU a step or two late, but before a pause
+  virtual void noted(const std::string& /*line*/) {}
   virtual void pausing() {}   // validation or a checkpoint begins
   virtual void resuming() {}  // and has ended
   virtual void validated(std::int64_t /*step*/, const Validation&, bool /*best*/) {}

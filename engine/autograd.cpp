@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -185,6 +186,7 @@ class Walk {
     std::vector<Tensor> dx;
     {
       const Switch inside(walking, true);
+      const OpScope scope(node.op, OpScope::Direction::backward);
       dx = node.backward(dy, needs);
     }
     // The slots are still needed to hand the gradients on, but the saved tensors are not.

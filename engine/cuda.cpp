@@ -61,25 +61,12 @@ void check_ordinal(int ordinal) {
                                    "a number from 0 to " + std::to_string(kMaxDevices - 1), "", ""});
 }
 
-// Scratch memory of the device that is current, one growing buffer a thread. Work is queued on one stream, so that a
-// kernel that writes it runs after those that used it before; a smaller buffer is freed by the driver when it is idle.
+// Of the device that is current. Work is queued on one stream, so that a kernel that writes it runs after those that
+// used it before; a smaller buffer is freed by the driver when it is idle.
 void* cuda_workspace(std::size_t bytes) {
-  struct Buffer {
-    void* memory = nullptr;
-    std::size_t capacity = 0;
-  };
-  thread_local std::array<Buffer, kMaxDevices> buffers;
   int ordinal = 0;
   GF_CUDA_CHECK(cudaGetDevice(&ordinal));
-  Buffer& b = buffers[static_cast<std::size_t>(ordinal)];
-  if (bytes > b.capacity) {
-    if (b.memory) GF_CUDA_CHECK(cudaFree(b.memory));
-    b = {};
-    const std::size_t wanted = (bytes + bytes / 2 + 0xfffff) / 0x100000 * 0x100000;
-    GF_CUDA_CHECK(cudaMalloc(&b.memory, wanted));
-    b.capacity = wanted;
-  }
-  return b.memory;
+  return cuda_workspace_of(ordinal).at_least(bytes);
 }
 
 cudaStream_t stream_of(int ordinal) {
@@ -125,6 +112,19 @@ std::string describe_cuda(int ordinal) {
 }
 
 // Blocks come from the device that is current when they are asked for: cuda_device made it so.
+Workspace& cuda_workspace_of(int ordinal) {
+  thread_local std::array<Workspace*, kMaxDevices> buffers{};  // never destroyed: at exit the driver may be gone
+  Workspace*& w = buffers[static_cast<std::size_t>(ordinal)];
+  if (!w)
+    w = new Workspace({[](std::size_t bytes) {
+                         void* p = nullptr;
+                         GF_CUDA_CHECK(cudaMalloc(&p, bytes));
+                         return p;
+                       },
+                       [](void* p) { cudaFree(p); }});
+  return *w;
+}
+
 CachingAllocator& cuda_memory(int ordinal) {
   static std::mutex mutex;
   static std::array<CachingAllocator*, kMaxDevices> memories{};  // never destroyed, like the host's
@@ -147,19 +147,16 @@ CachingAllocator& cuda_memory(int ordinal) {
 }
 
 void copy_to_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
   // From pageable memory the runtime copies through a buffer of its own before it returns.
   GF_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda.stream));
 }
 
 void copy_from_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
   GF_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, cuda.stream));
   synchronise(cuda);
 }
 
 void copy_within_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
   GF_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda.stream));
 }
 

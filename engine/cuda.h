@@ -6,6 +6,7 @@
 
 #include "engine/caching_allocator.h"
 #include "engine/device.h"
+#include "engine/workspace.h"
 
 namespace gf {
 
@@ -23,6 +24,7 @@ Device cuda_device(int ordinal);
 std::string describe_cuda(int ordinal);
 
 CachingAllocator& cuda_memory(int ordinal);
+Workspace& cuda_workspace_of(int ordinal);  // of this thread; never destroyed
 
 // Copies in the order of the context's stream. To the device: queued, the source may be changed on return. To the host:
 // waits until the work queued before is done.

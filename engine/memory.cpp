@@ -4,10 +4,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/capture.h"
 #ifdef GF_WITH_CUDA
 #include "engine/cuda.h"
 #endif
-#include "kernels/error.h"
+#include "kernels/simt/recording.h"
 
 namespace gf {
 namespace {
@@ -33,6 +34,22 @@ CachingAllocator& host_memory() {
   return *instance;
 }
 
+Workspace& host_workspace() {
+  thread_local Workspace buffer(
+      {[](std::size_t bytes) { return std::aligned_alloc(4096, bytes); }, [](void* p) { std::free(p); }});
+  return buffer;
+}
+
+bool is_simt(const Device& device) { return std::holds_alternative<Simt>(device); }
+
+// A captured copy would be made again at every replay, from and to the same addresses: only the device's own last.
+void refuse_copy_while_capturing(const Device& to, const Device& from) {
+  if (!capturing()) return;
+  const auto host = [](const Device& d) { return std::holds_alternative<Cpu>(d); };
+  if (host(to)) refuse_while_capturing("reads a tensor on the host");
+  if (host(from)) refuse_while_capturing("takes data from the host");
+}
+
 }  // namespace
 
 CachingAllocator& memory_of([[maybe_unused]] const Device& device) {
@@ -44,13 +61,16 @@ CachingAllocator& memory_of([[maybe_unused]] const Device& device) {
 
 void copy_bytes(void* to, [[maybe_unused]] const Device& to_device, const void* from,
                 [[maybe_unused]] const Device& from_device, std::size_t bytes) {
+  if (bytes == 0) return;
+  refuse_copy_while_capturing(to_device, from_device);
 #ifdef GF_WITH_CUDA
   const Cuda *target = std::get_if<Cuda>(&to_device), *source = std::get_if<Cuda>(&from_device);
   if (target && source) return copy_within_cuda(*target, to, from, bytes);
   if (target) return copy_to_cuda(*target, to, from, bytes);
   if (source) return copy_from_cuda(*source, to, from, bytes);
 #endif
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (is_simt(to_device) && is_simt(from_device)) return simt::run_or_record([=] { std::memcpy(to, from, bytes); });
+  std::memcpy(to, from, bytes);
 }
 
 std::shared_ptr<void> allocate(std::size_t bytes, const Device& device, const BlockLabel& label) {
@@ -66,24 +86,13 @@ void release_cached_memory(const Device& device) { memory_of(device).release_cac
 MemoryTag::MemoryTag(const char* tag) : previous_(current_tag) { current_tag = tag; }
 MemoryTag::~MemoryTag() { current_tag = previous_; }
 
-void* cpu_workspace(std::size_t bytes) {
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  thread_local std::unique_ptr<void, Free> buffer;
-  thread_local std::size_t capacity = 0;
-  if (bytes > capacity) {
-    capacity = (std::max(bytes, capacity + capacity / 2) + 4095) / 4096 * 4096;
-    buffer.reset();
-    buffer.reset(std::aligned_alloc(4096, capacity));
-    if (!buffer) {
-      capacity = 0;
-      throw Error(ErrorKind::out_of_memory,
-                  {"out of memory", "kernel workspace of " + std::to_string(bytes >> 20) + " MiB", "", "",
-                   "lower train.batch_size or the picture size"});
-    }
-  }
-  return buffer.get();
+void* cpu_workspace(std::size_t bytes) { return host_workspace().at_least(bytes); }
+
+Workspace& workspace_of([[maybe_unused]] const Device& device) {
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = std::get_if<Cuda>(&device)) return cuda_workspace_of(cuda->device);
+#endif
+  return host_workspace();
 }
 
 }  // namespace gf

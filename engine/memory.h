@@ -2,6 +2,7 @@
 // Tensor memory: one caching allocator (caching_allocator.h) a memory, and the tags that its statistics go by.
 #include "engine/caching_allocator.h"
 #include "engine/device.h"
+#include "engine/workspace.h"
 
 namespace gf {
 
@@ -31,7 +32,8 @@ class MemoryTag {
   const char* previous_;
 };
 
-// Scratch for kernels (context.h): one growing buffer a thread, valid until the next call.
+// Scratch for kernels (context.h): one growing buffer a thread and memory, valid until the next call.
 void* cpu_workspace(std::size_t bytes);
+Workspace& workspace_of(const Device& device);
 
 }  // namespace gf

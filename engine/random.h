@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/view.h"
+
 namespace gf {
 
 class Random {
@@ -14,8 +16,14 @@ class Random {
   void seek(std::uint64_t position) { next_ = position; }
   std::uint64_t next_stream() { return next_++; }
 
+  // An i32 scalar on the device that kernels add to their stream, or no data: a step that is written down once
+  // (step_graph.h) and replayed draws other numbers when it is counted up.
+  void set_device_offset(const ConstView& offset) { offset_ = offset; }
+  const ConstView& device_offset() const { return offset_; }
+
  private:
   std::uint64_t seed_, next_;
+  ConstView offset_;
 };
 
 // A stream number from a name (FNV-1a), far from the running ones: parameters are initialised by name, so adding a

@@ -1,6 +1,7 @@
 #include "engine/tensor.h"
 
 #include "engine/autograd.h"
+#include "engine/capture.h"
 #include "engine/memory.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -115,6 +116,7 @@ void* Tensor::host() const {
   if (!on_host(impl_->device))
     fail("a tensor's data is on a GPU", shape().str(), "a tensor in host memory", device_name(impl_->device),
          "bring it with to(cpu_device())");
+  if (!std::holds_alternative<Cpu>(impl_->device)) refuse_while_capturing("reads a tensor on the host");
   return raw();
 }
 

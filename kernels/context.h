@@ -25,9 +25,6 @@ struct Simt {
   std::size_t shared_limit = 48 * 1024;  // bytes of shared memory a block may have
 };
 
-// Convolutions and matrix products are a library's: the executor hands them to the CPU's bodies, on the same memory.
-inline Cpu library_device(const Simt& simt) { return {simt.workspace}; }
-
 // Device memory; work is queued on the stream (null: the default stream).
 struct Cuda {
   WorkspaceFn workspace = nullptr;

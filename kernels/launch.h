@@ -17,6 +17,7 @@
 #else
 #include "kernels/simt/device.h"
 #include "kernels/simt/grid.h"
+#include "kernels/simt/recording.h"
 #endif
 
 namespace gf {
@@ -130,17 +131,21 @@ inline Launch make_launch(const Simt& gpu, const LaunchSize& grid, const LaunchS
 template <class... Parameters, class... Arguments>
 void launch(const Simt& gpu, void (*kernel)(Parameters...), LaunchSize grid, LaunchSize block, std::size_t shared_bytes,
             Arguments... arguments) {
-  simt::Launch l = simt::make_launch(gpu, grid, block, shared_bytes);
-  const auto call = [&] { kernel(arguments...); };
-  l.kernel = {[](const void* closure) { (*static_cast<decltype(&call)>(closure))(); }, &call};
-  simt::run_cooperative(l);
+  simt::run_or_record([=, size = simt::make_launch(gpu, grid, block, shared_bytes)] {
+    simt::Launch l = size;
+    const auto call = [&] { kernel(arguments...); };
+    l.kernel = {[](const void* closure) { (*static_cast<decltype(&call)>(closure))(); }, &call};
+    simt::run_cooperative(l);
+  });
 }
 
 // A kernel whose threads neither meet nor share: runs as a plain loop.
 template <class... Parameters, class... Arguments>
 void launch_independent(const Simt& gpu, void (*kernel)(Parameters...), LaunchSize grid, LaunchSize block,
                         Arguments... arguments) {
-  simt::run_independent(simt::make_launch(gpu, grid, block, 0), [&] { kernel(arguments...); });
+  simt::run_or_record([=, size = simt::make_launch(gpu, grid, block, 0)] {
+    simt::run_independent(size, [&] { kernel(arguments...); });
+  });
 }
 
 #endif

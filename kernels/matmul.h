@@ -10,9 +10,8 @@
 namespace gf {
 
 void matmul(const Cpu&, bool transpose_a, bool transpose_b, ConstView a, ConstView b, View y);
-inline void matmul(const Simt& simt, bool transpose_a, bool transpose_b, ConstView a, ConstView b, View y) {
-  matmul(library_device(simt), transpose_a, transpose_b, a, b, y);
-}
+// The executor hands matrix products to the CPU's body.
+void matmul(const Simt&, bool transpose_a, bool transpose_b, ConstView a, ConstView b, View y);
 void matmul(const Cuda&, bool transpose_a, bool transpose_b, ConstView a, ConstView b, View y);
 
 }  // namespace gf

@@ -11,7 +11,9 @@ Tensor dropout2d(const Tensor& x, float p, Random& random) {
   if (p == 0) return x;
   const Shape& s = x.shape();
   const Tensor mask = Tensor::empty({s.n, 1, 1, s.c}, DType::f32, x.device());
-  on(x.device(), [&](const auto& d) { dropout_mask(d, random.seed(), random.next_stream(), p, mask.mutable_view()); });
+  on(x.device(), [&](const auto& d) {
+    dropout_mask(d, random.seed(), random.next_stream(), p, mask.mutable_view(), random.device_offset());
+  });
   return x * mask;
 }
 

@@ -1,17 +1,10 @@
 #include "engine/ops/losses.h"
 
 #include "engine/autograd.h"
-#include "kernels/error.h"
+#include "engine/ops/label_check.h"
 
 namespace gf {
 namespace {
-
-void refuse_bad_labels(const Tensor& bad_labels, const Tensor& logits, const Tensor& label) {
-  const std::int32_t bad = *bad_labels.to(cpu_device()).data<std::int32_t>();
-  if (bad == 0) return;
-  bad_data("labels out of range", "label tensor " + label.shape().str(), "0.." + std::to_string(logits.shape().c - 1),
-           std::to_string(bad) + " pixels outside", "set data.label_map, data.ignore_index or model.num_classes");
-}
 
 // A loss whose backward is one kernel: dz = upstream * dL/dz.
 template <class Kernel>
@@ -36,7 +29,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& cl
     cross_entropy_forward(d, ignore_index, logits.view(), label.view(), weights(), loss.mutable_view(),
                           bad.mutable_view());
   });
-  refuse_bad_labels(bad, logits, label);
+  check_labels({bad, label.shape(), logits.shape().c});
   return record_loss("cross_entropy", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {
     cross_entropy_backward(d, ignore_index, z, label.view(), weights(), dy, dz);
   });
@@ -50,7 +43,7 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
     dice_loss_forward(d, ignore_index, smooth, logits.view(), label.view(), loss.mutable_view(), sums.mutable_view(),
                       bad.mutable_view());
   });
-  refuse_bad_labels(bad, logits, label);
+  check_labels({bad, label.shape(), logits.shape().c});
   return record_loss("dice_loss", loss, logits, [=](const auto& d, ConstView z, ConstView dy, View dz) {
     dice_loss_backward(d, ignore_index, smooth, z, label.view(), sums.view(), dy, dz);
   });

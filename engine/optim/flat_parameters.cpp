@@ -1,12 +1,10 @@
 #include "engine/optim/flat_parameters.h"
 
-#include <cmath>
-
 #include "engine/autograd.h"
 #include "engine/memory.h"
-#include "engine/optim/norm.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
+#include "kernels/optimizer.h"
 
 namespace gf {
 namespace {
@@ -68,17 +66,24 @@ std::vector<FlatParameters::Range> FlatParameters::ranges_with_gradient() const 
 
 Tensor FlatParameters::slice(const Tensor& flat, Range r) const { return flat.view_channels(r.begin, r.end - r.begin); }
 
-double FlatParameters::gradient_norm() const {
-  double sum = 0;
-  for (const Range r : ranges_with_gradient()) sum += squared_norm(slice(gradients_, r));
-  return std::sqrt(sum);
+void FlatParameters::gradient_norm(const Tensor& norm) const {
+  const NoGrad off;
+  const std::vector<Range> ranges = ranges_with_gradient();
+  const auto norm_of = [&](const Tensor& x, const Tensor& into) {
+    on(values_.device(), [&](const auto& d) { gf::gradient_norm(d, x.view(), into.mutable_view()); });
+  };
+  if (ranges.empty()) return on(values_.device(), [&](const auto& d) { fill(d, 0.0f, norm.mutable_view()); });
+  if (ranges.size() == 1) return norm_of(slice(gradients_, ranges[0]), norm);
+  const Tensor parts = Tensor::zeros({1, 1, 1, static_cast<std::int64_t>(ranges.size())}, values_.device());
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    norm_of(slice(gradients_, ranges[i]), parts.view_channels(static_cast<std::int64_t>(i), 1));
+  norm_of(parts, norm);
 }
 
-void FlatParameters::scale_gradients(float factor) {
-  for (const Range r : ranges_with_gradient()) {
-    const Tensor g = slice(gradients_, r);
-    on(values_.device(), [&](const auto& d) { unary(d, Unary::scale, factor, g.view(), g.mutable_view()); });
-  }
+double FlatParameters::gradient_norm() const {
+  const Tensor norm = Tensor::empty({}, DType::f32, values_.device());
+  gradient_norm(norm);
+  return norm.item();
 }
 
 Tensor FlatParameters::like() const { return zeroed(size(), values_.device()); }

@@ -33,8 +33,9 @@ class FlatParameters {
   };
   std::vector<Range> ranges_with_gradient() const;
 
-  double gradient_norm() const;  // over the ranges above
-  void scale_gradients(float factor);
+  // Euclidean norm over the ranges above, into a float32 scalar on the parameters' device; nothing is read back.
+  void gradient_norm(const Tensor& norm) const;
+  double gradient_norm() const;                     // and read
   Tensor slice(const Tensor& flat, Range r) const;  // (1,1,1,end-begin) view of a buffer laid out like this one
   Tensor like() const;                              // a zeroed buffer of the same size, for moments
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/optim/flat_parameters.h"
+#include "kernels/optimizer.h"
 
 namespace gf {
 
@@ -22,6 +23,9 @@ class Optimizer {
   Optimizer(FlatParameters& parameters, const OptimizerOptions& options);
 
   void step(double lr);  // lr of this step, from a schedule; uses the gradients that have arrived
+  // The same with lr, step and gradient norm read where the kernel runs: all three are given, and the caller counts
+  // the steps (set_steps), since a replayed step does not come through here.
+  void step(const StepScalars& scalars);
   std::int64_t steps() const { return steps_; }
 
   // State for checkpoints: flat buffers by name ("exp_avg", "exp_avg_sq" or "momentum") and the step count.
@@ -33,6 +37,8 @@ class Optimizer {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
+  void apply(double lr, std::int64_t step, const StepScalars& scalars);
+
   FlatParameters& parameters_;
   OptimizerOptions options_;
   std::vector<State> state_;

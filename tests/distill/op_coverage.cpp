@@ -36,14 +36,14 @@ TEST_CASE("every op in a step of every method has a gradient case") {
   const TapeObserver observer;
   {
     ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {});
-    backward(task.objective(batch, 0, random).total());
+    backward(task.objective(batch, random).total());
   }
   DistillationOptions options;
   options.supervised = {.ce = 0.5, .dice = 0.5};
   options.teacher_taps = teacher->default_taps();
   options.student_taps = student->default_taps();
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
-  backward(task.objective(batch, 0, random).total());
+  backward(task.objective(batch, random).total());
 
   CHECK(observer.ops().count("variation_graph_edge"));
   CHECK(observer.ops().count("mse_loss"));

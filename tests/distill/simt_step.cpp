@@ -51,7 +51,7 @@ Outcome one_step(const Device& device, const DistillationOptions& settings, doub
   Outcome out;
   {
     ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {});
-    const Objective objective = task.objective(batch, 0, random);
+    const Objective objective = task.objective(batch, random);
     backward(objective.total());
     for (const TermReport& t : objective.report()) out.reconstruction.push_back(static_cast<float>(t.value));
   }
@@ -62,7 +62,7 @@ Outcome one_step(const Device& device, const DistillationOptions& settings, doub
   FlatParameters parameters(*student);
   Optimizer optimizer(parameters, {.name = "adamw", .lr = 1e-3, .weight_decay = 0.01});
   parameters.zero_grad();
-  const Objective objective = task.objective(batch, 0, random);
+  const Objective objective = task.objective(batch, random);
   backward(objective.total());
   out.terms = objective.report();
   for (const NamedTensor& p : student->parameters())

@@ -1,0 +1,103 @@
+#pragma once
+// One optimiser step after another, queued on the task's device: batches in, objective, backward, clipping, optimiser,
+// numbers out. On a GPU nobody waits inside a step: its numbers are read when they have arrived, a step or two later,
+// and after a warm-up the whole step is a captured graph (engine/step_graph.h).
+#include <array>
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distill/task.h"
+#include "engine/ops/label_check.h"
+#include "engine/optim/optimizer.h"
+#include "engine/step_graph.h"
+#include "engine/transfer.h"
+
+namespace gf {
+
+// automatic: on a GPU, unless something in the step cannot be captured.
+enum class StepGraphMode { automatic, on, off };
+
+struct StepOptions {
+  int accumulate = 1;    // micro-batches a step
+  double clip_norm = 0;  // 0: no clipping
+  StepGraphMode graph = StepGraphMode::automatic;
+};
+
+struct StepReport {
+  std::int64_t step = 0, epoch = 0;  // steps done; epoch of this step's first batch
+  double lr = 0, loss = 0, gradient_norm = 0;
+  double seconds = 0;  // between this report and the one before, or of the step where nothing runs ahead
+  bool has_shares = false;
+  std::vector<TermReport> terms;  // means over the micro-batches
+};
+
+class StepRunner {
+ public:
+  StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, const StepOptions& options, Random& random);
+
+  FlatParameters& parameters() { return parameters_; }
+  Optimizer& optimizer() { return optimizer_; }
+
+  // Queues step number `step`, from 0. With `shares` the gradient share of every term is measured too, which waits.
+  // Not while full().
+  void run(std::vector<Batch> batches, std::int64_t step, double lr, bool shares);
+
+  bool full() const { return readback_.full(); }
+  bool idle() const { return readback_.empty(); }
+  bool arrived() const { return readback_.arrived(); }
+  // The oldest step's numbers, waiting where they have not arrived. Throws where a loss is not finite, naming the term,
+  // and where labels are out of range.
+  StepReport report();
+
+  // Why steps are not captured although that was asked for; empty where they are, or will be.
+  const std::string& graph_refusal() const { return graph_refusal_; }
+  bool captured() const { return graph_ && graph_->captured(); }
+
+ private:
+  static constexpr std::int64_t kColumns = 16;  // of the table of results: terms, then counts of bad labels
+  static constexpr std::int64_t kFirstCount = 12;
+  static constexpr int kWarmUps = 2;
+  using Clock = std::chrono::steady_clock;
+
+  // What the host knows of a step that is under way.
+  struct Pending {
+    StepReport report;
+    std::vector<LabelCount> labels;  // of one micro-batch; shapes and classes
+    Clock::time_point start;
+    double not_training = 0;
+  };
+
+  std::vector<Batch> place(std::vector<Batch> batches);
+  void send_numbers(std::int64_t step, double lr, std::uint64_t random_offset);
+  void capture(const std::vector<Batch>& inputs);
+  void compute(const std::vector<Batch>& inputs, Pending* shares);
+  StepScalars scalars() const;
+
+  TrainingTask& task_;
+  StepOptions options_;
+  Random& random_;
+  Device device_;
+  FlatParameters parameters_;
+  Optimizer optimizer_;
+
+  Tensor numbers_;  // i32 x 3 on the device: learning rate (a float's bits), step from 1, offset of random numbers
+  Tensor norm_;
+  Tensor results_;  // a row a micro-batch and a last one with the gradient norm: what is read back
+  InputStage stage_;
+  Readback readback_;
+  std::deque<Pending> pending_;
+  std::vector<TermReport> terms_;   // names and weights of the last objective
+  std::vector<LabelCount> labels_;  // and its counts
+  Clock::time_point last_report_ = Clock::now();
+
+  std::optional<StepGraph> graph_;
+  std::vector<Batch> inputs_;  // on the device: where every batch of the usual shape goes
+  std::string graph_refusal_;
+  int warm_ups_ = 0;
+  std::uint64_t captured_at_ = 0, draws_ = 0;  // position of random numbers at the capture, and how many a step takes
+};
+
+}  // namespace gf
