@@ -22,8 +22,8 @@ class RunObserver : public TrainingObserver {
   void resuming() override { progress_->resume(); }
   void validated(std::int64_t step, const Validation& validation, bool best) override;
   void saved(std::int64_t step, const std::string& file) override;
+  void note(const std::string& line) override;
   void finish() { progress_.reset(); }
-  void note(const std::string& line);
 
  private:
   std::string title_;

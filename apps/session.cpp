@@ -30,6 +30,12 @@ Device start_engine(const std::string& name, int thread_count) {
 
 namespace {
 
+StepGraphMode step_graph_of(const TrainConfig& t) {
+  if (t.step_graph == "on") return StepGraphMode::on;
+  // Tracing reads every tensor.
+  return t.step_graph == "off" || t.trace_nan ? StepGraphMode::off : StepGraphMode::automatic;
+}
+
 Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation(d.normalisation); }
 
 Augmentation augmentation_of(const AugmentConfig& a) {
@@ -104,6 +110,7 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::
   t.optimizer = {o.name, o.lr, o.momentum, o.beta1, o.beta2, o.eps, o.weight_decay};
   t.schedule = {o.schedule, o.power, {o.milestones.begin(), o.milestones.end()}, o.gamma};
   t.step.clip_norm = config.train.clip_norm;
+  t.step.graph = step_graph_of(config.train);
   t.eval_every = config.train.eval_every;
   t.save_every = config.train.save_every;
   t.save_minutes = config.train.save_minutes;

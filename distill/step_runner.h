@@ -55,6 +55,7 @@ class StepRunner {
   // Why steps are not captured although that was asked for; empty where they are, or will be.
   const std::string& graph_refusal() const { return graph_refusal_; }
   bool captured() const { return graph_ && graph_->captured(); }
+  std::size_t graph_size() const { return captured() ? graph_->size() : 0; }
 
  private:
   static constexpr std::int64_t kColumns = 16;  // of the table of results: terms, then counts of bad labels

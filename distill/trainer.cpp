@@ -60,11 +60,15 @@ class Run {
     const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
     runner_.run(std::move(batches), step_, lr, shares);
     ++step_;
-    if (!told_ && !runner_.graph_refusal().empty()) {
-      observer_.noted("steps run one launch at a time: " + runner_.graph_refusal());
-      told_ = true;
-    }
+    tell_about_graph();
     while (runner_.arrived()) observer_.stepped(runner_.report());
+  }
+
+  void tell_about_graph() {
+    if (told_ || (!runner_.captured() && runner_.graph_refusal().empty())) return;
+    told_ = true;
+    observer_.note(runner_.captured() ? fmt::format("a step is one graph of {} launches", runner_.graph_size())
+                                      : "steps run launch by launch: " + runner_.graph_refusal());
   }
 
   void catch_up() {

@@ -31,7 +31,7 @@ class TrainingObserver {
   virtual ~TrainingObserver() = default;
   virtual void started(std::int64_t /*first_step*/) {}  // > 0 for a resumed run
   virtual void stepped(const StepReport&) {}            // in order; on a GPU a step or two late, but before a pause
-  virtual void noted(const std::string& /*line*/) {}
+  virtual void note(const std::string& /*line*/) {}
   virtual void pausing() {}   // validation or a checkpoint begins
   virtual void resuming() {}  // and has ended
   virtual void validated(std::int64_t /*step*/, const Validation&, bool /*best*/) {}
