@@ -67,6 +67,7 @@ struct TrainConfig {
   double save_minutes = 10;
   double clip_norm = 0;
   bool trace_nan = false;
+  std::string amp = "off";
 
   bool operator==(const TrainConfig&) const = default;
 };

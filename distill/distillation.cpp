@@ -35,7 +35,7 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
   const NoGrad off;
   const MemoryTag tag("teacher");
   Random unused;  // a frozen teacher in evaluation mode drops nothing
-  const NetworkOutput out = teacher_.forward(image, unused);
+  const NetworkOutput out = run_network(teacher_, image, unused, options_.supervised.activations);
   if (!graph_on()) return {out.logits, {}};
   return {out.logits,
           {paraphrasers_->shallow.encode(out.tap(options_.teacher_taps.shallow)),
@@ -44,7 +44,7 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
 
 Objective DistillationTask::objective(const Batch& batch, std::int64_t step, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
-  const NetworkOutput student = student_.forward(batch.image, random);
+  const NetworkOutput student = run_network(student_, batch.image, random, options_.supervised.activations);
   const double ramp = options_.warmup_steps > 0
                           ? std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(options_.warmup_steps))
                           : 1.0;

@@ -25,7 +25,7 @@ class Run {
         options_(options),
         observer_(observer),
         device_(task.model().device()),
-        parameters_(task.model()),
+        parameters_(task.model(), options.shadow_weights),
         optimizer_(parameters_, options.optimizer),
         random_(options.seed) {}
 
@@ -151,6 +151,7 @@ class Run {
   void restore(const std::string& path) {
     CheckpointState state;
     load_checkpoint(path, task_.model(), &optimizer_, state);
+    parameters_.refresh_shadow();
     step_ = state.step;
     random_ = state.random;
     const auto entry = [&](const char* key) -> std::string {

@@ -19,6 +19,7 @@ struct TrainerOptions {
   int accumulate = 1;  // micro-batches a step
   OptimizerOptions optimizer;
   Schedule schedule;
+  bool shadow_weights = false;  // mixed precision: bf16 copies of the weights, written by the optimiser
   double clip_norm = 0;         // 0: no clipping
   std::int64_t eval_every = 0;  // steps; 0: only at the end
   std::int64_t save_every = 0;  // steps; 0: only at the end

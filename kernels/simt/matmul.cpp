@@ -1,0 +1,18 @@
+// The matrix product under the executor, by the CPU's library.
+#include "kernels/matmul.h"
+
+#include "kernels/check.h"
+#include "kernels/simt/library.h"
+
+namespace gf {
+
+void matmul(const Simt& simt, bool transpose_a, bool transpose_b, ConstView a, ConstView b, View y) {
+  require_float("matmul", "y", y);
+  require_like("matmul", "a", a, y);
+  require_like("matmul", "b", b, y);
+  const simt::WideOutput out(y);
+  matmul(library_device(simt), transpose_a, transpose_b, simt::WideInput(a), simt::WideInput(b), out);
+  out.round();
+}
+
+}  // namespace gf
