@@ -12,6 +12,7 @@ struct RunFlags {
   std::vector<std::string> sets;  // a.b=c
   std::string output;             // run folder, instead of output.dir
   std::string device = "auto";
+  std::string amp;   // instead of train.amp
   int threads = -1;  // instead of train.threads
   bool resume = false, overwrite = false, quiet = false;
 };
@@ -46,7 +47,7 @@ struct DemoFlags {
 };
 
 struct SelftestFlags {
-  std::string device = "auto", json;
+  std::string device = "auto", json, dtype = "f32";
   std::vector<std::string> families;  // empty: all
   bool values_only = false, list = false;
   int threads = 0;

@@ -68,6 +68,7 @@ struct TrainConfig {
   double clip_norm = 0;
   bool trace_nan = false;
   std::string step_graph = "auto";
+  std::string amp = "off";
 
   bool operator==(const TrainConfig&) const = default;
 };

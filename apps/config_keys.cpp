@@ -100,6 +100,11 @@ void add_train(Table& t, TrainConfig& r) {
   t.add("train.clip_norm", r.clip_norm, at_least(0), "Largest norm of the whole gradient; 0: no clipping",
         {"grad_clip", "max_norm"});
   t.add("train.trace_nan", r.trace_nan, any(), "Name the first operation that gives NaN or infinity (slower)");
+  t.add("train.amp", r.amp, one_of({"off", "bf16"}),
+        "Mixed precision, on the devices cuda and simt: activations and copies of the weights in bf16; weights, "
+        "statistics, "
+        "losses and graph terms stay float32, and so do validation and prediction",
+        {"mixed_precision", "precision", "dtype", "fp16"});
   t.add(
       "train.step_graph", r.step_graph, one_of({"auto", "on", "off"}),
       "Capture a whole step once and replay it, on a GPU (a CUDA graph) or simt; auto: on a GPU, where it can be done",

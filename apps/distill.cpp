@@ -66,7 +66,7 @@ int distill_command(const DistillFlags& flags) {
   if (config.distill.paraphrasers.empty())
     config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
   require_keys(config, {"distill.teacher"});
-  const Device device = start_engine(flags.device, config.train.threads);
+  const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
 
   const NetworkFile teacher = load_network(config.distill.teacher, device);

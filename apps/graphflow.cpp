@@ -29,6 +29,8 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_flag("--overwrite", f.overwrite, "Empty the run folder if it holds a run");
   app.add_flag("-q,--quiet", f.quiet, "No progress bar");
   add_device_flag(app, f.device);
+  app.add_option("--amp", f.amp, "bf16: mixed precision on cuda and simt, instead of train.amp")
+      ->check(CLI::IsMember({"off", "bf16"}));
   app.add_option("--threads", f.threads, "CPU threads, 0: one a core");
   app.add_flag_callback(
       "--keys",
@@ -151,13 +153,17 @@ int main(int argc, char** argv) {
   sub = app.add_subcommand("selftest", "Check every op of this program on a device against its formula in double");
   add_device_flag(*sub, selftest.device);
   sub->add_option("--family", selftest.families, "Only these ops; --list names them")->allow_extra_args(false);
+  sub->add_option("--dtype", selftest.dtype, "f32, or bf16: values and first derivatives of rounded inputs")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16"}));
   sub->add_flag("--values-only", selftest.values_only, "Leave out the derivatives");
   sub->add_flag("--list", selftest.list, "Name the families and how many cases they have, and stop");
   sub->add_option("--json", selftest.json, "Also write the table here");
   sub->add_option("--threads", selftest.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow selftest\n  graphflow selftest --device cuda --json selftest.json\n"
-               "  graphflow selftest --device simt --family resize --family losses");
+               "  graphflow selftest --device simt --family resize --family losses\n"
+               "  graphflow selftest --device simt --dtype bf16");
   sub->callback([&] { code = selftest_command(selftest); });
 
   sub = app.add_subcommand("bench", "Time kernels or training steps on this machine");

@@ -31,7 +31,7 @@ int paraphrase_command(const DistillFlags& flags) {
   Config config = resolve_config(flags, kParaphraserFolder);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
   require_keys(config, {"distill.teacher"});
-  const Device device = start_engine(flags.device, config.train.threads);
+  const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
   const NetworkFile teacher = load_network(config.distill.teacher, device);
   const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
@@ -52,7 +52,7 @@ int paraphrase_command(const DistillFlags& flags) {
   const FileEntries entries = checkpoint_entries(description.to_entries(), config);
   ParaphraseTask task(
       paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
-      entries);
+      entries, activation_dtype(config));
 
   const Stage stage{"paraphrase",
                     "paraphrasers",

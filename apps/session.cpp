@@ -15,6 +15,7 @@ Config resolve_config(const RunFlags& flags, const std::string& subfolder) {
   std::vector<std::string> sets = flags.sets;
   if (!flags.output.empty()) sets.push_back("output.dir=" + flags.output);
   if (flags.threads >= 0) sets.push_back("train.threads=" + std::to_string(flags.threads));
+  if (!flags.amp.empty()) sets.push_back("train.amp=" + flags.amp);
   std::string file = flags.config;
   if (file.empty() && flags.resume && !flags.output.empty()) file = flags.output + subfolder + "/config.toml";
   return load_config(file, sets);
@@ -27,6 +28,18 @@ Device start_engine(const std::string& name, int thread_count) {
   fmt::print(stderr, "graphflow {}: device {}, {} threads\n", kVersion, describe_device(device), threads());
   return device;
 }
+
+void require_bf16_device(const std::string& option, const std::string& device) {
+  if (std::holds_alternative<Cpu>(parse_device(device)))
+    throw Error(ErrorKind::usage, {option + " needs --device cuda or simt", "", "", "", ""});
+}
+
+Device start_training(const RunFlags& flags, const Config& config) {
+  if (config.train.amp == "bf16") require_bf16_device("--amp bf16", flags.device);
+  return start_engine(flags.device, config.train.threads);
+}
+
+DType activation_dtype(const Config& config) { return config.train.amp == "bf16" ? DType::bf16 : DType::f32; }
 
 namespace {
 
@@ -111,6 +124,7 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::
   t.schedule = {o.schedule, o.power, {o.milestones.begin(), o.milestones.end()}, o.gamma};
   t.step.clip_norm = config.train.clip_norm;
   t.step.graph = step_graph_of(config.train);
+  t.step.shadow_weights = activation_dtype(config) == DType::bf16;
   t.eval_every = config.train.eval_every;
   t.save_every = config.train.save_every;
   t.save_minutes = config.train.save_minutes;
@@ -123,6 +137,7 @@ SupervisedOptions supervised_options(const Config& config, const Dataset& datase
   SupervisedOptions o;
   o.ce = config.loss.ce;
   o.dice = config.loss.dice;
+  o.activations = activation_dtype(config);
   o.ignore_index = dataset.preprocessing.label_map.ignore_index.value_or(kNoIgnore);
   const std::vector<double>& w = config.loss.class_weights;
   if (w.empty()) return o;

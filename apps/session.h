@@ -24,6 +24,11 @@ Config resolve_config(const RunFlags& flags, const std::string& subfolder = {});
 
 // Sets the threads, prints one line of what runs where, and gives the device.
 Device start_engine(const std::string& device, int threads);
+// Throws, naming the option, where bf16 is asked of a device that computes in float32 only.
+void require_bf16_device(const std::string& option, const std::string& device);
+// start_engine() for a training subcommand, once train.amp is known to fit the device.
+Device start_training(const RunFlags& flags, const Config& config);
+DType activation_dtype(const Config& config);  // of train.amp
 
 // The data set of [data], padded for networks of this stride. Fills config.model.num_classes and in_channels where they
 // were left to the data set, refuses them where they disagree.

@@ -26,7 +26,7 @@ int train_command(const TrainFlags& flags) {
   stop_requested();
   Config config = resolve_config(flags);
   if (!flags.init.empty()) config.model.init = flags.init;
-  const Device device = start_engine(flags.device, config.train.threads);
+  const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
   const std::int64_t stride = make_network(config.model.arch, {.width = 0.01})->stride();
   const Dataset dataset = open_configured_dataset(config, stride);

@@ -37,7 +37,7 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
   const NoGrad off;
   const MemoryTag tag("teacher");
   Random unused;  // a frozen teacher in evaluation mode drops nothing
-  const NetworkOutput out = teacher_.forward(image, unused);
+  const NetworkOutput out = run_network(teacher_, image, unused, options_.supervised.activations);
   if (!graph_on()) return {out.logits, {}};
   return {out.logits,
           {paraphrasers_->shallow.encode(out.tap(options_.teacher_taps.shallow)),
@@ -52,7 +52,7 @@ void DistillationTask::begin_step(std::int64_t step) {
 
 Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
-  const NetworkOutput student = student_.forward(batch.image, random);
+  const NetworkOutput student = run_network(student_, batch.image, random, options_.supervised.activations);
   Objective objective;
   add_supervised_terms(objective, options_.supervised, student.logits, batch.label);
   if (options_.kd_weight != 0)

@@ -10,7 +10,7 @@
 namespace gf {
 
 struct DistillationOptions {
-  SupervisedOptions supervised;
+  SupervisedOptions supervised;                     // its activations are those of teacher and student
   double vertex_weight = 1e-5, edge_weight = 1e-9;  // lambda1, lambda2 (0: no graph terms, no paraphrasers needed)
   double kd_weight = 1;                             // lambda4
   float kd_tau = 1;

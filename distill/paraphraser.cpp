@@ -1,6 +1,7 @@
 #include "distill/paraphraser.h"
 
 #include "engine/ops/activation.h"
+#include "engine/ops/paraphraser.h"
 
 namespace gf {
 namespace {
@@ -19,7 +20,12 @@ Paraphraser::Paraphraser(const Owner& owner, std::int64_t channels, std::int64_t
       decoder2_({this, "decoder2"}, channels, channels, 3, {.pad = 1}) {}
 
 Tensor Paraphraser::encode(const Tensor& map) const {
-  const Tensor a = leaky_relu(encoder0_(map), kSlope);
+  const bool kernels = paraphraser_kernels_take(map);
+  const Tensor a = kernels ? paraphraser_layer_inference(map, encoder0_.weight, encoder0_.bias, kSlope)
+                           : leaky_relu(encoder0_(map), kSlope);
+  if (kernels && factors_ <= kMaxFactors)
+    return paraphraser_narrow_layers_inference(a, encoder1_.weight, encoder1_.bias, encoder2_.weight, encoder2_.bias,
+                                               kSlope);
   const Tensor b = leaky_relu(encoder1_(a), kSlope);
   return leaky_relu(encoder2_(b), kSlope);
 }

@@ -12,7 +12,9 @@ class Paraphraser : public Module {
  public:
   Paraphraser(const Owner& owner, std::int64_t channels, std::int64_t factors);
 
-  Tensor encode(const Tensor& map) const;      // (n,h,w,channels) -> (n,h,w,factors)
+  // (n,h,w,channels) -> (n,h,w,factors). A bf16 map that nothing records goes through the tensor-core kernels
+  // (ops/paraphraser.h) where the device has them.
+  Tensor encode(const Tensor& map) const;
   Tensor decode(const Tensor& factors) const;  // and back
   Tensor reconstruct(const Tensor& map) const { return decode(encode(map)); }
   std::int64_t channels() const { return channels_; }

@@ -38,7 +38,7 @@ StepRunner::StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, co
       options_(options),
       random_(random),
       device_(task.model().device()),
-      parameters_(task.model()),
+      parameters_(task.model(), options.shadow_weights),
       optimizer_(parameters_, optimizer),
       numbers_(Tensor::empty({1, 1, 1, 3}, DType::i32, device_)),
       norm_(Tensor::zeros({}, device_)),

@@ -24,6 +24,7 @@ struct StepOptions {
   int accumulate = 1;    // micro-batches a step
   double clip_norm = 0;  // 0: no clipping
   StepGraphMode graph = StepGraphMode::automatic;
+  bool shadow_weights = false;  // mixed precision: bf16 copies of the weights, written by the optimiser
 };
 
 struct StepReport {

@@ -20,7 +20,8 @@ SupervisedTask::SupervisedTask(Network& network, SupervisedOptions options, std:
 
 Objective SupervisedTask::objective(const Batch& batch, Random& random) {
   Objective objective;
-  add_supervised_terms(objective, options_, network_.forward(batch.image, random).logits, batch.label);
+  add_supervised_terms(objective, options_, run_network(network_, batch.image, random, options_.activations).logits,
+                       batch.label);
   return objective;
 }
 

@@ -11,6 +11,7 @@ struct SupervisedOptions {
   double ce = 1, dice = 0;
   Tensor class_weights = {};  // (1,1,1,classes) or empty
   int ignore_index = -1;
+  DType activations = DType::f32;  // bf16: mixed precision in training; validation is float32 always
 
   void to(const Device& device) {
     if (class_weights) class_weights = class_weights.to(device);

@@ -113,6 +113,7 @@ class Run {
   void restore(const std::string& path) {
     CheckpointState state;
     load_checkpoint(path, task_.model(), &runner_.optimizer(), state);
+    runner_.parameters().refresh_shadow();
     step_ = state.step;
     random_ = state.random;
     const auto entry = [&](const char* key) -> std::string {

@@ -8,6 +8,7 @@
 
 #include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -32,7 +33,7 @@ std::atomic<std::uint64_t> next_sequence{0};
 std::atomic<bool> nan_tracing{false};
 
 void check_finite(const char* op, const char* direction, const Tensor& t) {
-  if (t.dtype() != DType::f32) return;
+  if (t.dtype() != DType::f32 && t.dtype() != DType::bf16) return;
   const std::vector<float> v = t.to_vector();
   for (std::size_t i = 0; i < v.size(); ++i)
     if (!std::isfinite(v[i]))
@@ -65,9 +66,10 @@ TapeNode::~TapeNode() {
   pending = nullptr;
 }
 
-std::shared_ptr<GradientSlot> GradientSlot::leaf(const Shape& shape) {
+std::shared_ptr<GradientSlot> GradientSlot::leaf(const Shape& shape, DType dtype) {
   auto slot = std::make_shared<GradientSlot>();
   slot->shape = shape;
+  slot->dtype = dtype;
   return slot;
 }
 
@@ -93,6 +95,7 @@ Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward bac
   node->order = order;
   auto slot = std::make_shared<GradientSlot>();
   slot->shape = y.shape();
+  slot->dtype = y.dtype();
   slot->producer = std::move(node);
   y.attach(std::move(slot));
   return y;
@@ -201,6 +204,9 @@ class Walk {
       if (!(dx[i].shape() == inputs[i]->shape))
         fail("gradient of a wrong shape", std::string("op ") + node.op + ", input " + std::to_string(i),
              inputs[i]->shape.str(), dx[i].shape().str(), "this is a mistake in the op's backward");
+      if (dx[i].dtype() != inputs[i]->dtype)
+        fail("gradient of a wrong dtype", std::string("op ") + node.op + ", input " + std::to_string(i),
+             name_of(inputs[i]->dtype), name_of(dx[i].dtype()), "this is a mistake in the op's backward");
       if (nan_tracing) check_finite(node.op, "backward", dx[i]);
       add(inputs[i], std::move(dx[i]));
     }
@@ -226,11 +232,12 @@ class Walk {
 
 void accumulate(GradientSlot& slot, const Tensor& gradient) {
   if (!slot.grad) slot.grad = Tensor::empty(slot.shape, DType::f32, gradient.device());
-  on(gradient.device(), [&](const auto& d) {
+  const Tensor g = slot.arrived ? cast(gradient, DType::f32) : gradient;  // copy converts by itself
+  on(g.device(), [&](const auto& d) {
     if (slot.arrived)
-      axpy(d, 1.0f, gradient.view(), slot.grad.mutable_view());
+      axpy(d, 1.0f, g.view(), slot.grad.mutable_view());
     else
-      copy(d, gradient.view(), slot.grad.mutable_view());
+      copy(d, g.view(), slot.grad.mutable_view());
   });
   slot.arrived = true;
 }
@@ -242,7 +249,7 @@ void backward(const Tensor& y, bool retain_tape) {
   if (y.count() != 1) fail("backward from a tensor that is no scalar", y.shape().str(), "[1,1,1,1]", y.shape().str());
   const Switch off(recording_on, false);
   Walk(false, retain_tape)
-      .run(y, Tensor::scalar(1.0f, y.device()), nullptr, {},
+      .run(y, Tensor::full({}, 1.0f, y.device(), y.dtype()), nullptr, {},
            [](const SlotPtr& slot, const Tensor& g) { accumulate(*slot, g); });
 }
 
@@ -256,7 +263,7 @@ std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& wrt, c
   const auto needed = needed_slots(y.slot(), wanted);
   const Switch mode(recording_on, create_graph);
   Walk(create_graph, retain_tape || create_graph)
-      .run(y, dy ? dy : Tensor::full(y.shape(), 1.0f, y.device()), &needed, wanted,
+      .run(y, dy ? dy : Tensor::full(y.shape(), 1.0f, y.device(), y.dtype()), &needed, wanted,
            [&](const SlotPtr& slot, const Tensor& g) {
              for (std::size_t i = 0; i < wrt.size(); ++i)
                if (wrt[i].slot() == slot) result[i] = g;

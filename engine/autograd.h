@@ -19,11 +19,12 @@ struct TapeNode;
 
 struct GradientSlot {
   Shape shape;
+  DType dtype = DType::f32;            // of the tensor, and of the gradients that come to it
   std::shared_ptr<TapeNode> producer;  // null for a leaf
-  Tensor grad;                         // of a leaf; a flat buffer may have put a view of itself here
+  Tensor grad;                         // of a leaf, float32; a flat buffer may have put a view of itself here
   bool arrived = false;                // false: grad holds nothing (or stale values) and the next one is assigned
 
-  static std::shared_ptr<GradientSlot> leaf(const Shape& shape);
+  static std::shared_ptr<GradientSlot> leaf(const Shape& shape, DType dtype = DType::f32);
 };
 
 // needs[i]: is the gradient of input i wanted? Entries of the result that are not may stay empty.

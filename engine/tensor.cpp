@@ -1,8 +1,11 @@
 #include "engine/tensor.h"
 
+#include <algorithm>
+
 #include "engine/autograd.h"
 #include "engine/capture.h"
 #include "engine/memory.h"
+#include "kernels/bf16.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -19,8 +22,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
   return Tensor(std::move(impl));
 }
 
-Tensor Tensor::full(const Shape& shape, float value, const Device& device) {
-  Tensor t = empty(shape, DType::f32, device);
+Tensor Tensor::full(const Shape& shape, float value, const Device& device, DType dtype) {
+  Tensor t = empty(shape, dtype, device);
   on(device, [&](const auto& d) { fill(d, value, t.mutable_view()); });
   return t;
 }
@@ -50,9 +53,16 @@ float Tensor::item() const {
 }
 
 std::vector<float> Tensor::to_vector() const {
-  if (dtype() != DType::f32) fail("to_vector() of a tensor that is not float32", shape().str());
+  if (dtype() != DType::f32 && dtype() != DType::bf16)
+    fail("to_vector() of a tensor that is neither float32 nor bf16", shape().str());
   const Tensor d = to_dense();
   std::vector<float> values(static_cast<std::size_t>(count()));
+  if (dtype() == DType::bf16) {
+    std::vector<bf16> stored(values.size());
+    copy_bytes(stored.data(), cpu_device(), d.raw(), device(), stored.size() * sizeof(bf16));
+    std::transform(stored.begin(), stored.end(), values.begin(), [](bf16 v) { return to_float(v); });
+    return values;
+  }
   copy_bytes(values.data(), cpu_device(), d.raw(), device(), values.size() * sizeof(float));
   return values;
 }
@@ -62,6 +72,7 @@ Tensor Tensor::view_at(std::int64_t element, const Shape& shape) const {
   impl.offset += static_cast<std::size_t>(element) * size_of(impl.dtype);
   impl.shape = shape;
   impl.slot = nullptr;
+  impl.shadow = nullptr;
   return Tensor(std::move(impl));
 }
 
@@ -126,10 +137,11 @@ void Tensor::move_to(const Device& device) const {
   impl_->offset = there.impl_->offset;
   impl_->pixel_stride = there.impl_->pixel_stride;
   impl_->device = there.impl_->device;
+  impl_->shadow = nullptr;
 }
 
 Tensor& Tensor::require_grad() {
-  if (!impl_->slot) impl_->slot = GradientSlot::leaf(shape());
+  if (!impl_->slot) impl_->slot = GradientSlot::leaf(shape(), dtype());
   return *this;
 }
 
@@ -147,14 +159,29 @@ void Tensor::rebind(const std::shared_ptr<void>& storage, std::size_t offset) co
   impl_->storage = storage;
   impl_->offset = offset;
   impl_->pixel_stride = shape().c;
+  impl_->shadow = nullptr;
 }
 
-Tensor Tensor::over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape,
-                    const Device& device) {
+Tensor Tensor::shadow() const {
+  Tensor t;
+  t.impl_ = impl_->shadow;
+  return t;
+}
+
+void Tensor::set_shadow(const Tensor& shadow) const {
+  if (shadow && (dtype() != DType::f32 || shadow.dtype() != DType::bf16 || !(shadow.shape() == shape())))
+    fail("shadow of another kind of tensor", std::string(name_of(dtype())) + " " + shape().str(),
+         "bf16 " + shape().str() + " beside f32", name_of(shadow.dtype()) + (" " + shadow.shape().str()));
+  impl_->shadow = shadow.impl_;
+}
+
+Tensor Tensor::over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device,
+                    DType dtype) {
   Impl impl;
   impl.storage = storage;
   impl.offset = offset;
   impl.shape = shape;
+  impl.dtype = dtype;
   impl.pixel_stride = shape.c;
   impl.device = device;
   return Tensor(std::move(impl));

@@ -17,8 +17,10 @@ class Tensor {
  public:
   Tensor() = default;
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, const Device& device = cpu_device());
-  static Tensor full(const Shape& shape, float value, const Device& device = cpu_device());
-  static Tensor zeros(const Shape& shape, const Device& device = cpu_device()) { return full(shape, 0.0f, device); }
+  static Tensor full(const Shape& shape, float value, const Device& device = cpu_device(), DType dtype = DType::f32);
+  static Tensor zeros(const Shape& shape, const Device& device = cpu_device(), DType dtype = DType::f32) {
+    return full(shape, 0.0f, device, dtype);
+  }
   static Tensor scalar(float value, const Device& device = cpu_device()) { return full({}, value, device); }
   static Tensor from(std::span<const float> values, const Shape& shape, const Device& device = cpu_device());
   static Tensor from(std::span<const std::int32_t> values, const Shape& shape, const Device& device = cpu_device());
@@ -43,7 +45,7 @@ class Tensor {
     return static_cast<T*>(host());
   }
   float item() const;                    // the one element of a scalar
-  std::vector<float> to_vector() const;  // dense NHWC copy
+  std::vector<float> to_vector() const;  // dense NHWC copy, bf16 widened
 
   // Views of the same memory, off the tape (ops/shape.h has the differentiable ones).
   Tensor view_channels(std::int64_t begin, std::int64_t count) const;
@@ -60,14 +62,21 @@ class Tensor {
   const std::shared_ptr<GradientSlot>& slot() const { return impl_->slot; }
   void attach(std::shared_ptr<GradientSlot> slot) const { impl_->slot = std::move(slot); }
 
+  // The values rounded to bf16, kept beside a float32 tensor so that cast() (ops/cast.h) need not round them again: of
+  // trained parameters the optimiser rewrites it in every step (optim/flat_parameters.h), of constants it is made once
+  // (nn/weights_as.h). Empty where there is none. Whoever writes the values otherwise must renew it; every handle sees
+  // it.
+  Tensor shadow() const;
+  void set_shadow(const Tensor& shadow) const;
+
   // Moves the data into `storage` at `offset` bytes; every handle to this tensor sees the move. Used by flat buffers.
   void rebind(const std::shared_ptr<void>& storage, std::size_t offset) const;
   // Moves the data to another device; every handle sees it. Only before gradients have been taken.
   void move_to(const Device& device) const;
   // Takes the values of another dense tensor of this shape and dtype, on any device.
   void assign(const Tensor& other) const;
-  static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape,
-                     const Device& device);
+  static Tensor over(const std::shared_ptr<void>& storage, std::size_t offset, const Shape& shape, const Device& device,
+                     DType dtype = DType::f32);
 
  private:
   struct Impl {
@@ -78,6 +87,7 @@ class Tensor {
     std::int64_t pixel_stride = 0;
     Device device;
     std::shared_ptr<GradientSlot> slot;
+    std::shared_ptr<Impl> shadow;
   };
   explicit Tensor(Impl impl) : impl_(std::make_shared<Impl>(std::move(impl))) {}
   void* raw() const { return static_cast<std::byte*>(impl_->storage.get()) + impl_->offset; }

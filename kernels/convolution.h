@@ -5,7 +5,9 @@
 //   y[n,oh,ow,o] = bias[o] + sum_{kh,kw,i} x[n, oh*stride - pad + kh*dilation, ow*stride - pad + kw*dilation, i] *
 //   w[o,kh,kw,i]
 //
-// float32. x (n,h,w,in), w (out,kh,kw,in/groups), y (n,oh,ow,out), oh = (h + 2*pad_h - dilation_h*(kh-1) - 1)/stride_h
+// float32; on the GPU and under the executor all of a call, bias and db too, in float32 or all in bf16 (sums in
+// float32, rounded once; a bias that a kernel cannot add itself is added to the rounded sum). x (n,h,w,in), w
+// (out,kh,kw,in/groups), y (n,oh,ow,out), oh = (h + 2*pad_h - dilation_h*(kh-1) - 1)/stride_h
 // + 1. groups is 1 or divides both channel counts; groups == in == out is depthwise (w: (c,kh,kw,1)). A transposed
 // convolution is convolution_input_grad used forwards, with w (in,kh,kw,out). Views may have any pixel stride; weights
 // and bias are dense. Outputs are assigned. Deterministic: the algorithm is a function of shape and instruction set,
@@ -42,15 +44,14 @@ void convolution_input_grad(const Cpu&, const ConvolutionShape&, ConstView dy, C
 // dw from x and dy, and db (sum of dy over pixels) where db.data is not null.
 void convolution_weight_grad(const Cpu&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
-// The executor hands convolutions to the CPU's bodies, but for depthwise ones: those have kernels of their own
-// (depthwise.h).
+// The executor hands convolutions to the CPU's bodies (bf16 widened there and back, simt/library.h), but for depthwise
+// ones: those have kernels of their own (depthwise.h).
 void convolution_forward(const Simt&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act = ConvolutionActivation::none);
 void convolution_input_grad(const Simt&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
 void convolution_weight_grad(const Simt&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
-// cuDNN (kernels/cudnn), depthwise ones by depthwise.h: all float32 or all bf16, bias and db of x's dtype, depthwise
-// float32.
+// cuDNN (kernels/cudnn), depthwise ones by depthwise.h.
 void convolution_forward(const Cuda&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act = ConvolutionActivation::none);
 void convolution_input_grad(const Cuda&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);

@@ -26,7 +26,7 @@ void unary_backward(const Cpu&, Unary op, float p, ConstView x, ConstView dy, Vi
 void axpy(const Cpu&, float alpha, ConstView x, View y);
 // y = value everywhere
 void fill(const Cpu&, float value, View y);
-// y = x, converting the pixel stride; any dtype, the same on both sides; the GPU bodies also between f32 and bf16
+// y = x, converting the pixel stride; any dtype, the same on both sides, or from f32 to bf16 (rounded) or back
 void copy(const Cpu&, ConstView x, View y);
 
 // y = alpha * sum of x over every axis where y has extent 1 and x has not; the adjoint of broadcasting.

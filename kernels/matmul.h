@@ -1,6 +1,6 @@
 #pragma once
-// Matrix product of matrices (n,1,rows,cols) with any pixel stride (row stride). float32, on the GPU all three float32
-// or all bf16 (sums in float32).
+// Matrix product of matrices (n,1,rows,cols) with any pixel stride (row stride). float32; on the GPU and
+// under the executor all three float32 or all bf16 (sums in float32, rounded once).
 //   y[b] = op(a[b]) * op(b[b]),  op = identity or transpose; the batch n of a or of b may be 1 and is then broadcast.
 // y is assigned and may not alias a or b. Deterministic for a given number of threads.
 // Work: 2*n*rows*cols*inner operations.

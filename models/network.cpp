@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/ops/cast.h"
 #include "kernels/error.h"
 #include "models/fanet.h"
 #include "models/mobile_unet.h"
@@ -20,6 +21,12 @@ const Tensor& NetworkOutput::tap(const std::string& name) const {
 
 std::int64_t scaled_channels(std::int64_t channels, double width) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(static_cast<double>(channels) * width + 0.5)));
+}
+
+NetworkOutput run_network(const Network& network, const Tensor& image, Random& random, DType activations) {
+  NetworkOutput out = network.forward(cast(image, activations), random);
+  out.logits = cast(out.logits, DType::f32);
+  return out;
 }
 
 const std::vector<std::string>& network_names() {

@@ -47,6 +47,10 @@ class Network : public Module {
   virtual std::int64_t unused_released_parameters() const { return 0; }  // in the released code, never used
 };
 
+// forward() with activations of this dtype. In mixed precision (bf16) the image is rounded on the way in, taps stay
+// bf16 and logits come back in float32, where the losses are.
+NetworkOutput run_network(const Network& network, const Tensor& image, Random& random, DType activations);
+
 // "fanet", "mobile_unet"; throws ErrorKind::usage with the list for any other name.
 std::unique_ptr<Network> make_network(const std::string& name, const NetworkOptions& options);
 const std::vector<std::string>& network_names();

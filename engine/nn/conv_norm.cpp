@@ -1,6 +1,7 @@
 #include "engine/nn/conv_norm.h"
 
 #include "engine/autograd.h"
+#include "engine/nn/weights_as.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/convolution.h"
 
@@ -27,8 +28,9 @@ Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, con
                      (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad();
   if (!folds) return bn(conv(x), residual);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
-  return act == NormActivation::relu ? convolution_relu_inference(x, f.weight, f.bias, conv.shape)
-                                     : convolution(x, f.weight, f.bias, conv.shape);
+  const Tensor weight = weights_as(f.weight, x.dtype()), bias = weights_as(f.bias, x.dtype());
+  return act == NormActivation::relu ? convolution_relu_inference(x, weight, bias, conv.shape)
+                                     : convolution(x, weight, bias, conv.shape);
 }
 
 }  // namespace gf

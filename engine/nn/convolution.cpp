@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/nn/init.h"
+#include "engine/nn/weights_as.h"
 #include "engine/ops/convolution.h"
 
 namespace gf {
@@ -44,7 +45,9 @@ Conv2d::Conv2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, 
            .groups = o.groups};
 }
 
-Tensor Conv2d::operator()(const Tensor& x) const { return convolution(x, weight, bias, shape); }
+Tensor Conv2d::operator()(const Tensor& x) const {
+  return convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape);
+}
 
 void Conv2d::initialise_own(std::uint64_t seed, const std::string& path) {
   const Shape& s = weight.shape();
@@ -59,7 +62,9 @@ ConvTranspose2d::ConvTranspose2d(const Owner& owner, std::int64_t in, std::int64
   shape = {.stride_h = o.stride, .stride_w = o.stride, .pad_h = o.pad, .pad_w = o.pad};
 }
 
-Tensor ConvTranspose2d::operator()(const Tensor& x) const { return transposed_convolution(x, weight, bias, shape); }
+Tensor ConvTranspose2d::operator()(const Tensor& x) const {
+  return transposed_convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape);
+}
 
 void ConvTranspose2d::initialise_own(std::uint64_t seed, const std::string& path) {
   const Shape& s = weight.shape();

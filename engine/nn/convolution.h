@@ -1,5 +1,5 @@
 #pragma once
-// Convolution layers with their parameters.
+// Convolution layers with their parameters, which are float32; x is float32 or bf16 and the result of x's dtype.
 #include "engine/nn/module.h"
 #include "kernels/convolution.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/autograd.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/unary.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -15,11 +16,12 @@ std::int64_t joined(std::int64_t a, std::int64_t b, const Shape& sa, const Shape
   return a == 1 ? b : a;
 }
 
-Tensor compute(Binary op, const Tensor& a, const Tensor& b) {
+Tensor compute(const char* name, Binary op, const Tensor& a, const Tensor& b) {
+  require_one_dtype(name, a, b);
   const Shape &s = a.shape(), &t = b.shape();
   Tensor y =
       Tensor::empty({joined(s.n, t.n, s, t), joined(s.h, t.h, s, t), joined(s.w, t.w, s, t), joined(s.c, t.c, s, t)},
-                    DType::f32, a.device());
+                    a.dtype(), a.device());
   on(a.device(), [&](const auto& d) { binary(d, op, a.view(), b.view(), y.mutable_view()); });
   return y;
 }
@@ -30,7 +32,7 @@ Tensor if_needed(bool needed, auto&& make) { return needed ? make() : Tensor(); 
 
 // d(a+b) = da + db
 Tensor operator+(const Tensor& a, const Tensor& b) {
-  return record("add", compute(Binary::add, a, b), {a, b},
+  return record("add", compute("add", Binary::add, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy, sa); }),
                           if_needed(needs[1], [&] { return sum_to(dy, sb); })};
@@ -39,7 +41,7 @@ Tensor operator+(const Tensor& a, const Tensor& b) {
 
 // d(a-b) = da - db
 Tensor operator-(const Tensor& a, const Tensor& b) {
-  return record("sub", compute(Binary::sub, a, b), {a, b},
+  return record("sub", compute("sub", Binary::sub, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy, sa); }),
                           if_needed(needs[1], [&] { return sum_to(dy, sb, -1.0f); })};
@@ -48,7 +50,7 @@ Tensor operator-(const Tensor& a, const Tensor& b) {
 
 // d(ab) = b da + a db
 Tensor operator*(const Tensor& a, const Tensor& b) {
-  return record("mul", compute(Binary::mul, a, b), {a, b},
+  return record("mul", compute("mul", Binary::mul, a, b), {a, b},
                 [a, b](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy * b, a.shape()); }),
                           if_needed(needs[1], [&] { return sum_to(dy * a, b.shape()); })};
@@ -57,7 +59,7 @@ Tensor operator*(const Tensor& a, const Tensor& b) {
 
 // d(a/b) = da / b - (a / b^2) db
 Tensor operator/(const Tensor& a, const Tensor& b) {
-  return record("div", compute(Binary::div, a, b), {a, b},
+  return record("div", compute("div", Binary::div, a, b), {a, b},
                 [a, b](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy / b, a.shape()); }),
                           if_needed(needs[1], [&] { return sum_to(dy * a / (b * b), b.shape(), -1.0f); })};
@@ -109,7 +111,7 @@ Tensor square(const Tensor& x) {
 // d sum(x) = broadcast of dy
 Tensor sum_to(const Tensor& x, const Shape& to, float alpha) {
   if (x.shape() == to) return alpha == 1.0f ? x : alpha * x;
-  Tensor y = Tensor::empty(to, DType::f32, x.device());
+  Tensor y = Tensor::empty(to, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { sum_to(d, alpha, x.view(), y.mutable_view()); });
   return record("sum_to", y, {x}, [s = x.shape(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {broadcast_to(alpha == 1.0f ? dy : alpha * dy, s)};
@@ -126,8 +128,8 @@ Tensor spatial_mean(const Tensor& x) {
 // d broadcast(x) = sum of dy over the repeated axes
 Tensor broadcast_to(const Tensor& x, const Shape& to) {
   if (x.shape() == to) return x;
-  const Tensor zero = Tensor::zeros(to, x.device());
-  return record("broadcast_to", compute(Binary::add, zero, x), {x},
+  const Tensor zero = Tensor::zeros(to, x.device(), x.dtype());
+  return record("broadcast_to", compute("broadcast_to", Binary::add, zero, x), {x},
                 [s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {sum_to(dy, s)}; });
 }
 

@@ -1,6 +1,7 @@
 #include "engine/ops/batch_norm.h"
 
 #include "engine/autograd.h"
+#include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
 
 namespace gf {
@@ -26,7 +27,8 @@ Tensor inverse_std(const Tensor& variance, float eps) {
 // dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) in training, gamma inv_std g in evaluation
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual) {
-  const Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  require_one_dtype("batch_norm", x, residual);
+  const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;
   if (training) {
     mean = Tensor::empty(gamma.shape(), DType::f32, x.device());
@@ -50,8 +52,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
       [x = x.detach(), y = y.detach(), gamma = gamma.detach(), mean, inv_std, p, training](const Tensor& dy,
                                                                                            const Needs& needs) {
         std::vector<Tensor> g(4);
-        for (const int i : {0, 1, 2}) g[i] = Tensor::empty(i == 0 ? x.shape() : gamma.shape(), DType::f32, x.device());
-        if (needs[3]) g[3] = Tensor::empty(x.shape(), DType::f32, x.device());
+        g[0] = Tensor::empty(x.shape(), x.dtype(), x.device());
+        for (const int i : {1, 2}) g[i] = Tensor::empty(gamma.shape(), DType::f32, x.device());
+        if (needs[3]) g[3] = Tensor::empty(x.shape(), x.dtype(), x.device());
         on(x.device(), [&](const auto& d) {
           batch_norm_backward(d, p, training, x.view(), y.view(), dy.view(), gamma.view(), mean.view(), inv_std.view(),
                               g[0].mutable_view(), g[1].mutable_view(), g[2].mutable_view(),

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/convolution_log.h"
 #include "engine/ops/mac_counter.h"
 #include "kernels/error.h"
@@ -13,7 +14,9 @@ ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
 Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
                ConvolutionActivation act) {
-  Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), DType::f32, x.device());
+  require_one_dtype("convolution", x, w);
+  require_one_dtype("convolution", x, bias);
+  Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), x.dtype(), x.device());
   MacCounter::add(y.shape().pixels() * w.count());
   ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
   on(x.device(),
@@ -21,8 +24,11 @@ Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Convo
   return y;
 }
 
-Tensor input_grad(const Tensor& dy, const Tensor& w, const Tensor& bias, const Shape& x, const ConvolutionShape& p) {
-  Tensor dx = Tensor::empty(x, DType::f32, dy.device());
+Tensor input_grad(const char* op, const Tensor& dy, const Tensor& w, const Tensor& bias, const Shape& x,
+                  const ConvolutionShape& p) {
+  require_one_dtype(op, dy, w);
+  require_one_dtype(op, dy, bias);
+  Tensor dx = Tensor::empty(x, dy.dtype(), dy.device());
   on(dy.device(),
      [&](const auto& d) { convolution_input_grad(d, p, dy.view(), w.view(), view_or_null(bias), dx.mutable_view()); });
   return dx;
@@ -37,8 +43,8 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
                   std::vector<Tensor> g(3);
                   if (needs[0]) g[0] = convolution_input_grad(dy, w, x.shape(), p);
                   if (needs[1] && needs[2] && !recording()) {  // one kernel for both
-                    g[1] = Tensor::empty(w.shape(), DType::f32, x.device());
-                    g[2] = Tensor::empty(bias.shape(), DType::f32, x.device());
+                    g[1] = Tensor::empty(w.shape(), x.dtype(), x.device());
+                    g[2] = Tensor::empty(bias.shape(), x.dtype(), x.device());
                     on(x.device(), [&](const auto& d) {
                       convolution_weight_grad(d, p, x.view(), dy.view(), g[1].mutable_view(), g[2].mutable_view());
                     });
@@ -65,7 +71,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
   MacCounter::add(s.pixels() * w.count());
   ConvolutionLog::add({.transposed = true, .bias = bool(bias), .x = out, .w = w.shape(), .y = s, .shape = p});
-  return record("transposed_convolution", input_grad(x, w, bias, out, p), {x, w, bias},
+  return record("transposed_convolution", input_grad("transposed_convolution", x, w, bias, out, p), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);
                   if (needs[0]) g[0] = convolution(dy, w, {}, p);
@@ -77,7 +83,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
 
 // Linear in dy and in w: d/d(dy) = convolution(g, w), d/dw = weight_grad(g, dy)
 Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x, const ConvolutionShape& p) {
-  return record("convolution_input_grad", input_grad(dy, w, {}, x, p), {dy, w},
+  return record("convolution_input_grad", input_grad("convolution_input_grad", dy, w, {}, x, p), {dy, w},
                 [dy, w, p](const Tensor& g, const Needs& needs) {
                   std::vector<Tensor> r(2);
                   if (needs[0]) r[0] = convolution(g, w, {}, p);
@@ -88,7 +94,8 @@ Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x,
 
 // Linear in x and in dy: d/dx = input_grad(dy, g), d/d(dy) = convolution(x, g)
 Tensor convolution_weight_grad(const Tensor& x, const Tensor& dy, const Shape& w, const ConvolutionShape& p) {
-  Tensor dw = Tensor::empty(w, DType::f32, x.device());
+  require_one_dtype("convolution_weight_grad", x, dy);
+  Tensor dw = Tensor::empty(w, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { convolution_weight_grad(d, p, x.view(), dy.view(), dw.mutable_view(), View{}); });
   return record("convolution_weight_grad", dw, {x, dy}, [x, dy, p](const Tensor& g, const Needs& needs) {
     std::vector<Tensor> r(2);

@@ -1,6 +1,7 @@
 #include "engine/ops/losses.h"
 
 #include "engine/autograd.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/label_check.h"
 
 namespace gf {
@@ -12,7 +13,7 @@ Tensor record_loss(const char* name, const Tensor& loss, const Tensor& z, Kernel
   return record(
       name, loss, {z},
       [kernel, z = z.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-        const Tensor dz = Tensor::empty(z.shape(), DType::f32, z.device());
+        const Tensor dz = Tensor::empty(z.shape(), z.dtype(), z.device());
         on(z.device(), [&](const auto& d) { kernel(d, z.view(), dy.view(), dz.mutable_view()); });
         return {dz};
       },
@@ -50,6 +51,7 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
 }
 
 Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool element_mean) {
+  require_one_dtype("kd_loss", student, teacher);
   const Tensor loss = Tensor::empty({}, DType::f32, student.device());
   const Tensor t = teacher.detach();
   on(student.device(),
@@ -60,6 +62,7 @@ Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool ele
 }
 
 Tensor mse_loss(const Tensor& a, const Tensor& b) {
+  require_one_dtype("mse_loss", a, b);
   const Tensor loss = Tensor::empty({}, DType::f32, a.device());
   const Tensor target = b.detach();
   on(a.device(), [&](const auto& d) { mse_forward(d, a.view(), target.view(), loss.mutable_view()); });

@@ -1,5 +1,6 @@
 #pragma once
-// Segmentation and distillation losses as fused ops (kernels/losses.h has the formulas). Scalars; differentiable once.
+// Segmentation and distillation losses as fused ops (kernels/losses.h has the formulas). Float32 scalars of maps in
+// float32 or bf16; differentiable once.
 // Labels (n,h,w,1) i32 outside [0, classes) that are not ignore_index throw ErrorKind::bad_data with their count.
 #include "engine/tensor.h"
 #include "kernels/losses.h"

@@ -4,6 +4,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/mac_counter.h"
 #include "engine/ops/matmul.h"
 #include "kernels/error.h"
@@ -24,7 +25,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   if (s.h != 1 || t.h != 1 || inner != inner_b || (s.n != t.n && s.n != 1 && t.n != 1))
     fail("matrix product of matrices that do not fit",
          s.str() + (transpose_a ? "^T" : "") + " * " + t.str() + (transpose_b ? "^T" : ""));
-  Tensor y = Tensor::empty({std::max(s.n, t.n), 1, rows, cols}, DType::f32, a.device());
+  require_one_dtype("matmul", a, b);
+  Tensor y = Tensor::empty({std::max(s.n, t.n), 1, rows, cols}, a.dtype(), a.device());
   MacCounter::add(y.count() * inner);
   on(a.device(), [&](const auto& d) { matmul(d, transpose_a, transpose_b, a.view(), b.view(), y.mutable_view()); });
   return record("matmul", y, {a, b}, [a, b, ta = transpose_a, tb = transpose_b](const Tensor& dy, const Needs& needs) {

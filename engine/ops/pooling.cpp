@@ -6,13 +6,13 @@ namespace gf {
 
 // dx gets dy where the maximum was found
 Tensor max_pool(const Tensor& x, const PoolShape& p) {
-  const Tensor y = Tensor::empty(max_pool_output(x.shape(), p), DType::f32, x.device());
+  const Tensor y = Tensor::empty(max_pool_output(x.shape(), p), x.dtype(), x.device());
   const Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
   on(x.device(), [&](const auto& d) { max_pool_forward(d, p, x.view(), y.mutable_view(), index.mutable_view()); });
   return record(
       "max_pool", y, {x},
       [p, index, s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-        const Tensor dx = Tensor::empty(s, DType::f32, dy.device());
+        const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
         on(dy.device(), [&](const auto& d) { max_pool_backward(d, p, dy.view(), index.view(), dx.mutable_view()); });
         return {dx};
       },
@@ -22,12 +22,12 @@ Tensor max_pool(const Tensor& x, const PoolShape& p) {
 // dx spreads dy / area over each cell
 Tensor adaptive_avg_pool(const Tensor& x, std::int64_t height, std::int64_t width) {
   const Shape& s = x.shape();
-  const Tensor y = Tensor::empty({s.n, height, width, s.c}, DType::f32, x.device());
+  const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { adaptive_avg_pool_forward(d, x.view(), y.mutable_view()); });
   return record(
       "adaptive_avg_pool", y, {x},
       [s](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-        const Tensor dx = Tensor::empty(s, DType::f32, dy.device());
+        const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
         on(dy.device(), [&](const auto& d) { adaptive_avg_pool_backward(d, dy.view(), dx.mutable_view()); });
         return {dx};
       },

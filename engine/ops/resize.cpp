@@ -7,7 +7,7 @@ namespace {
 
 // The adjoint of resize, whose adjoint is resize again.
 Tensor resize_adjoint(const Tensor& dy, const Shape& to, ResizeMode mode) {
-  const Tensor dx = Tensor::empty(to, DType::f32, dy.device());
+  const Tensor dx = Tensor::empty(to, dy.dtype(), dy.device());
   on(dy.device(), [&](const auto& d) { resize_backward(d, mode, dy.view(), dx.mutable_view()); });
   return record("resize_adjoint", dx, {dy},
                 [s = dy.shape(), mode](const Tensor& g, const Needs&) -> std::vector<Tensor> {
@@ -20,7 +20,7 @@ Tensor resize_adjoint(const Tensor& dy, const Shape& to, ResizeMode mode) {
 Tensor resize(const Tensor& x, std::int64_t height, std::int64_t width, ResizeMode mode) {
   const Shape& s = x.shape();
   if (s.h == height && s.w == width) return x;
-  const Tensor y = Tensor::empty({s.n, height, width, s.c}, DType::f32, x.device());
+  const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { resize_forward(d, mode, x.view(), y.mutable_view()); });
   return record("resize", y, {x}, [s, mode](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {resize_adjoint(dy, s, mode)};

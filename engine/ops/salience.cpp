@@ -13,8 +13,8 @@ Tensor salience(const Tensor& map, const SalienceShape& p) {
      [&](const auto& d) { salience_forward(d, p, map.view(), positions.mutable_view(), patches.mutable_view()); });
   return record(
       "salience", patches, {map},
-      [s, p, positions](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-        const Tensor df = Tensor::empty(s, DType::f32, dy.device());
+      [s, p, positions, dtype = map.dtype()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+        const Tensor df = Tensor::empty(s, dtype, dy.device());
         on(dy.device(),
            [&](const auto& d) { salience_backward(d, p, positions.view(), dy.view(), df.mutable_view()); });
         return {df};

@@ -6,7 +6,8 @@
 
 namespace gf {
 
-// (n,1,c,k*k): row c is the patch around channel c's maximum. Gradients flow to the gathered values only.
+// (n,1,c,k*k), float32 whether the map is float32 or bf16: row c is the patch around channel c's maximum. Gradients
+// flow to the gathered values only.
 Tensor salience(const Tensor& map, const SalienceShape& p);
 
 struct VariationGraphLoss {

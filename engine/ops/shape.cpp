@@ -1,6 +1,7 @@
 #include "engine/ops/shape.h"
 
 #include "engine/autograd.h"
+#include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -10,7 +11,7 @@ namespace {
 // The adjoint of a slice: zeros with dy in the slice's place.
 Tensor pad_channels(const Tensor& x, std::int64_t begin, std::int64_t total) {
   const Shape& s = x.shape();
-  Tensor y = Tensor::zeros({s.n, s.h, s.w, total}, x.device());
+  Tensor y = Tensor::zeros({s.n, s.h, s.w, total}, x.device(), x.dtype());
   on(x.device(), [&](const auto& d) { copy(d, x.view(), y.view_channels(begin, s.c).mutable_view()); });
   return record("pad_channels", y, {x}, [begin, c = s.c](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {slice_channels(dy, begin, c)};
@@ -19,7 +20,7 @@ Tensor pad_channels(const Tensor& x, std::int64_t begin, std::int64_t total) {
 
 Tensor pad_images(const Tensor& x, std::int64_t begin, std::int64_t total) {
   const Shape& s = x.shape();
-  Tensor y = Tensor::zeros({total, s.h, s.w, s.c}, x.device());
+  Tensor y = Tensor::zeros({total, s.h, s.w, s.c}, x.device(), x.dtype());
   on(x.device(), [&](const auto& d) { copy(d, x.view(), y.view_images(begin, s.n).mutable_view()); });
   return record("pad_images", y, {x}, [begin, n = s.n](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {slice_images(dy, begin, n)};
@@ -55,9 +56,10 @@ Tensor concat_channels(const std::vector<Tensor>& parts) {
     const Shape& t = p.shape();
     if (t.n != s.n || t.h != s.h || t.w != s.w)
       fail("parts of a concatenation differ in n, h or w", "concat_channels", parts[0].shape().str(), t.str());
+    require_one_dtype("concat_channels", parts[0], p);
     s.c += t.c;
   }
-  Tensor y = Tensor::empty(s, DType::f32, parts[0].device());
+  Tensor y = Tensor::empty(s, parts[0].dtype(), parts[0].device());
   std::int64_t at = 0;
   for (const Tensor& p : parts) {
     on(y.device(), [&](const auto& d) { copy(d, p.view(), y.view_channels(at, p.shape().c).mutable_view()); });

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/softmax.h"
 
 namespace gf {
@@ -12,7 +13,7 @@ Shape without_channels(const Shape& s) { return {s.n, s.h, s.w, 1}; }
 // dx = y (dy - sum_c dy y). One kernel, or the same in ops where the gradient itself is taped.
 Tensor softmax_gradient(const Tensor& y, const Tensor& dy) {
   if (recording()) return y * (dy - sum_to(dy * y, without_channels(y.shape())));
-  const Tensor dx = Tensor::empty(y.shape(), DType::f32, y.device());
+  const Tensor dx = Tensor::empty(y.shape(), y.dtype(), y.device());
   on(y.device(), [&](const auto& d) { softmax_backward(d, y.view(), dy.view(), dx.mutable_view()); });
   return dx;
 }
@@ -20,8 +21,13 @@ Tensor softmax_gradient(const Tensor& y, const Tensor& dy) {
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
-  const Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { softmax(d, x.view(), y.mutable_view()); });
+  // In bf16 the gradient is worked from x in float32: y's rounding would be most of a difference that cancels.
+  if (x.dtype() == DType::bf16)
+    return record("softmax", y, {x}, [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+      return {cast(softmax_gradient(softmax(cast(x, DType::f32)), cast(dy, DType::f32)), DType::bf16)};
+    });
   return record("softmax", y, {x}, [x, y = y.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {softmax_gradient(recording() ? softmax(x) : y, dy)};
   });
@@ -29,7 +35,7 @@ Tensor softmax(const Tensor& x) {
 
 // dx = dy - softmax(x) sum_c dy
 Tensor log_softmax(const Tensor& x) {
-  const Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { log_softmax(d, x.view(), y.mutable_view()); });
   return record("log_softmax", y, {x}, [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {dy - softmax(x) * sum_to(dy, without_channels(dy.shape()))};

@@ -6,7 +6,7 @@
 namespace gf {
 
 inline Tensor apply_unary(Unary op, float p, const Tensor& x) {
-  Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { unary(d, op, p, x.view(), y.mutable_view()); });
   return y;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/memory.h"
+#include "kernels/bf16.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/optimizer.h"
@@ -14,7 +15,7 @@ Tensor zeroed(std::int64_t count, const Device& device) { return Tensor::zeros({
 
 }  // namespace
 
-FlatParameters::FlatParameters(const Module& module) {
+FlatParameters::FlatParameters(const Module& module, bool with_shadow) {
   const MemoryTag tag("parameters");
   std::int64_t size = 0;
   for (const NamedTensor& p : module.parameters()) {
@@ -40,6 +41,18 @@ FlatParameters::FlatParameters(const Module& module) {
     e.tensor.slot()->grad = Tensor::over(gradients, offset, e.tensor.shape(), device);
     e.tensor.slot()->arrived = false;
   }
+  if (!with_shadow) return;
+  const std::shared_ptr<void> shadow =
+      allocate(static_cast<std::size_t>(size) * sizeof(bf16), device, {{1, 1, 1, size}, DType::bf16});
+  shadow_ = Tensor::over(shadow, 0, {1, 1, 1, size}, device, DType::bf16);
+  for (const Entry& e : entries_)
+    e.tensor.set_shadow(
+        Tensor::over(shadow, static_cast<std::size_t>(e.offset) * sizeof(bf16), e.tensor.shape(), device, DType::bf16));
+  refresh_shadow();
+}
+
+void FlatParameters::refresh_shadow() const {
+  if (shadow_) on(values_.device(), [&](const auto& d) { copy(d, values_.view(), shadow_.mutable_view()); });
 }
 
 void FlatParameters::zero_grad() {

@@ -1,6 +1,9 @@
 #pragma once
 // A module's parameters and gradients as two flat buffers (one optimiser kernel serves the whole model) with a table
-// from name to offset. Offsets are multiples of 256 bytes; the padding is zero.
+// from name to offset. Offsets are multiples of 256 bytes; the padding is zero. In mixed precision there is a third
+// buffer, the shadow: the values rounded to bf16, at the same offsets in elements, which the optimiser writes in the
+// pass that writes the values. Each parameter's tensor knows its part (Tensor::shadow), so casting it to bf16 costs
+// nothing.
 #include <string>
 #include <vector>
 
@@ -11,7 +14,7 @@ namespace gf {
 class FlatParameters {
  public:
   // Moves the parameters' data into the buffer and points their gradient slots into the gradient buffer.
-  explicit FlatParameters(const Module& module);
+  explicit FlatParameters(const Module& module, bool with_shadow = false);
 
   struct Entry {
     std::string name;
@@ -22,7 +25,11 @@ class FlatParameters {
   const std::vector<Entry>& entries() const { return entries_; }
   const Tensor& values() const { return values_; }        // (1,1,1,size)
   const Tensor& gradients() const { return gradients_; }  // (1,1,1,size)
+  const Tensor& shadow() const { return shadow_; }        // (1,1,1,size) bf16, or empty
   std::int64_t size() const { return values_.count(); }
+
+  // Rounds all values anew. For whoever writes them by another way than an optimiser: a checkpoint that was loaded.
+  void refresh_shadow() const;
 
   // Forgets all gradients: the next to arrive is assigned.
   void zero_grad();
@@ -41,7 +48,7 @@ class FlatParameters {
 
  private:
   std::vector<Entry> entries_;
-  Tensor values_, gradients_;
+  Tensor values_, gradients_, shadow_;
 };
 
 }  // namespace gf

@@ -1,5 +1,6 @@
 #include "kernels/elementwise.h"
 
+#include "kernels/bf16.h"
 #include "kernels/check.h"
 #include "kernels/cpu/exp.h"
 #include "kernels/cpu/loop_nest.h"
@@ -64,15 +65,15 @@ void binary_with(ConstView a, ConstView b, View y, Op op) {
 }
 
 // y = f(x), x and y of one shape
-template <class Op>
+template <class From = float, class To = float, class Op>
 void map(ConstView x, View y, Op op) {
   const LoopNest<2> nest(y.shape(), {y, x});
-  const float* px = data_as<float>(x);
-  float* py = data_as<float>(y);
+  const From* px = data_as<From>(x);
+  To* py = data_as<To>(y);
   nest.run(
       [&](const LoopNest<2>::Offsets& at, std::int64_t rows, const LoopNest<2>::Offsets& step, std::int64_t length) {
-        const float* from = px + at[1];
-        float* to = py + at[0];
+        const From* from = px + at[1];
+        To* to = py + at[0];
         for (std::int64_t r = 0; r < rows; ++r, from += step[1], to += step[0]) {
 #pragma omp simd
           for (std::int64_t i = 0; i < length; ++i) to[i] = op(from[i]);
@@ -196,10 +197,14 @@ void fill(const Cpu&, float value, View y) {
 }
 
 void copy(const Cpu&, ConstView x, View y) {
-  require_view("copy", "y", y, x.dtype);
+  const bool rounds = x.dtype == DType::f32 && y.dtype == DType::bf16,
+             widens = x.dtype == DType::bf16 && y.dtype == DType::f32;
+  require_view("copy", "y", y, rounds || widens ? y.dtype : x.dtype);
   require_view("copy", "x", x, x.dtype);
   require_same_shape("copy", "x", x, "y", y);
   if (y.count() == 0) return;
+  if (rounds) return map<float, bf16>(x, y, to_bf16);
+  if (widens) return map<bf16, float>(x, y, [](bf16 v) { return to_float(v); });
   const std::int64_t bytes = static_cast<std::int64_t>(size_of(x.dtype));
   const LoopNest<2> nest(y.shape(), {y, x});
   nest.run(

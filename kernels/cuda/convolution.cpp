@@ -3,8 +3,7 @@
 #include "kernels/convolution.h"
 
 #include "kernels/cudnn/convolution.h"
-#include "kernels/depthwise.h"
-#include "kernels/elementwise.h"
+#include "kernels/depthwise_convolution.h"
 
 namespace gf {
 namespace {
@@ -15,28 +14,19 @@ cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf
 
 void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act) {
-  if (y.count() == 0) return;
-  if (is_depthwise(p, x.shape(), w.shape())) {
-    depthwise_forward(cuda, p, x, w, bias, y);
-    if (act == ConvolutionActivation::relu) unary(cuda, Unary::relu, 0, y, y);
-    return;
-  }
+  if (y.count() == 0 || took_depthwise_forward(cuda, p, x, w, bias, y, act)) return;
   cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act);
 }
 
 void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,
                             View dx) {
-  if (dx.count() == 0) return;
-  if (is_depthwise(p, dx.shape(), w.shape())) {
-    depthwise_input_grad(cuda, p, dy, w, dx);
-  } else {
-    cudnn::convolution_input_grad(cuda, flags_of(cuda), p, dy, w, dx);
-  }
+  if (dx.count() == 0 || took_depthwise_input_grad(cuda, p, dy, w, bias, dx)) return;
+  cudnn::convolution_input_grad(cuda, flags_of(cuda), p, dy, w, dx);
   if (bias.data != nullptr) binary(cuda, Binary::add, dx, bias, dx);
 }
 
 void convolution_weight_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView dy, View dw, View db) {
-  if (is_depthwise(p, x.shape(), dw.shape())) return depthwise_weight_grad(cuda, p, x, dy, dw, db);
+  if (took_depthwise_weight_grad(cuda, p, x, dy, dw, db)) return;
   cudnn::convolution_weight_grad(cuda, flags_of(cuda), p, x, dy, dw);
   if (db.data != nullptr) sum_to(cuda, 1.0f, dy, db);
 }

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/context.h"
-
 namespace gf::simt {
 
 class Recording {
@@ -37,13 +35,6 @@ void run_or_record(Work&& work) {
     recording->add(std::forward<Work>(work));
   else
     work();
-}
-
-// Convolutions and matrix products are a library's: the executor hands them to the CPU's bodies, on the same memory.
-// body(const Cpu&) holds its arguments by value.
-template <class Body>
-void run_on_library(const Simt& simt, Body body) {
-  run_or_record([cpu = Cpu{simt.workspace}, body = std::move(body)] { body(cpu); });
 }
 
 }  // namespace gf::simt

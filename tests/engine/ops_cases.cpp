@@ -27,8 +27,8 @@ OpCases family(const std::string& name) {
 }
 
 void run(const std::string& use, const std::string& family_name, int order, std::string (*check)(const OpCase&),
-         const Device& device = cpu_device()) {
-  set_device_under_test(device);
+         const Device& device = cpu_device(), DType dtype = DType::f32) {
+  set_device_under_test(device, dtype);
   const char* only = std::getenv("GF_CASE");
   int count = 0;
   for (const OpCase& c : family(family_name)) {
@@ -52,15 +52,22 @@ void run(const std::string& use, const std::string& family_name, int order, std:
 }  // namespace
 
 // Values and first derivatives also by the .cu bodies; what a second derivative adds is not on their side.
-#define GF_VALUES(name)                                                           \
-  TEST_CASE("op values: " name) { run("op values", name, 0, check_values); }      \
-  TEST_CASE("op values on simt: " name) {                                         \
-    run("op values on simt", name, 0, check_values, simt_device(kShuffledOrder)); \
+#define GF_VALUES(name)                                                                                \
+  TEST_CASE("op values: " name) { run("op values", name, 0, check_values); }                           \
+  TEST_CASE("op values on simt: " name) {                                                              \
+    run("op values on simt", name, 0, check_values, simt_device(kShuffledOrder));                      \
+  }                                                                                                    \
+  TEST_CASE("op values on simt in bf16: " name) {                                                      \
+    run("op values on simt in bf16", name, 0, check_values, simt_device(kShuffledOrder), DType::bf16); \
   }
-#define GF_FIRST(name)                                                                                        \
-  TEST_CASE("op first derivatives: " name) { run("op first derivatives", name, 1, check_first_derivatives); } \
-  TEST_CASE("op first derivatives on simt: " name) {                                                          \
-    run("op first derivatives on simt", name, 1, check_first_derivatives, simt_device(kShuffledOrder));       \
+#define GF_FIRST(name)                                                                                         \
+  TEST_CASE("op first derivatives: " name) { run("op first derivatives", name, 1, check_first_derivatives); }  \
+  TEST_CASE("op first derivatives on simt: " name) {                                                           \
+    run("op first derivatives on simt", name, 1, check_first_derivatives, simt_device(kShuffledOrder));        \
+  }                                                                                                            \
+  TEST_CASE("op first derivatives on simt in bf16: " name) {                                                   \
+    run("op first derivatives on simt in bf16", name, 1, check_first_derivatives, simt_device(kShuffledOrder), \
+        DType::bf16);                                                                                          \
   }
 #define GF_SECOND(name) \
   TEST_CASE("op second derivatives: " name) { run("op second derivatives", name, 2, check_second_derivatives); }

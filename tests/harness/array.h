@@ -65,4 +65,15 @@ inline double relative_error(const std::vector<double>& a, const std::vector<dou
   return error / std::max(largest(b), floor);
 }
 
+// |a - b| / |b| as norms of the whole, infinite and with a floor likewise.
+inline double norm_error(const std::vector<double>& a, const std::vector<double>& b, double floor = 1e-30) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  std::vector<double> difference(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i])) return std::numeric_limits<double>::infinity();
+    difference[i] = a[i] - b[i];
+  }
+  return std::sqrt(dot(difference, difference)) / std::max(std::sqrt(dot(b, b)), floor);
+}
+
 }  // namespace gf::test

@@ -1,6 +1,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/dropout.h"
 #include "tests/harness/op_case.h"
 #include "tests/harness/reference.h"
@@ -27,7 +28,8 @@ OpCase binary_case(const BinaryOp& o, const Shape& a, const Shape& b) {
           .variant = text(a) + " and " + text(b),
           .inputs = {in(a), in(b, o.op == Binary::div ? divisor : normal())},
           .run = [run = o.run](const Tensors& x) { return run(x[0], x[1]); },
-          .reference = [op = o.op](const Arrays& x) { return reference::binary(op, x[0], x[1]); }};
+          .reference = [op = o.op](const Arrays& x) { return reference::binary(op, x[0], x[1]); },
+          .bf16_tolerance = a == b ? 1e-2 : 2e-2};
 }
 
 Shape masked(const Shape& s, int kept) {
@@ -155,6 +157,13 @@ const std::vector<UnaryOp>& unaries() {
 
 OpCases unary_cases() {
   OpCases cases;
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 3, 4, 5}, Shape{1, 31, 3, 33}, Shape{2, 1, 2, 257}})
+    cases.push_back({.op = "cast",
+                     .variant = text(s) + ", to bf16 and back",
+                     .inputs = {in(s)},
+                     .run = [](const Tensors& x) { return cast(cast(x[0], DType::bf16), DType::f32); },
+                     .reference = [](const Arrays& x) { return x[0]; },
+                     .tolerance = 4e-3});  // what rounding to 8 bits costs
   const Shape sizes[] = {{1, 1, 1, 1}, {2, 3, 4, 5}, {1, 1, 1, 257}, {1, 31, 3, 33}, {3, 1, 5, 31}};
   for (const UnaryOp& o : unaries())
     for (const Shape& s : sizes) {

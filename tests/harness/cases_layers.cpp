@@ -27,9 +27,9 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
   const Shape v{1, 1, 1, s.c};
   // For relu6 the outputs are spread so that both bounds are met.
   const bool six = act == NormActivation::relu6;
-  std::vector<Input> inputs{in(s), dense(v, uniform(six ? 2 : 0.5, six ? 4 : 2)),
-                            dense(v, uniform(-0.5, six ? 5 : 0.5))};
-  if (!training) inputs.insert(inputs.end(), {fixed(v), fixed(v, uniform(0.5, 2))});
+  std::vector<Input> inputs{in(s), float32(dense(v, uniform(six ? 2 : 0.5, six ? 4 : 2))),
+                            float32(dense(v, uniform(-0.5, six ? 5 : 0.5)))};
+  if (!training) inputs.insert(inputs.end(), {float32(fixed(v)), float32(fixed(v, uniform(0.5, 2)))});
   for (Input& i : inputs) i.dense = i.dense || !i.differentiable;
   if (residual) inputs.push_back(in(s));
   const auto rest = [=](const auto& x) { return residual ? &x.back() : nullptr; };
@@ -131,7 +131,7 @@ void add_resize(OpCases& cases, const Shape& s, std::int64_t height, std::int64_
          .inputs = {in({s.n, height, width, s.c})},
          .run =
              [=, mode = mode](const Tensors& x) {
-               const Tensor leaf = Tensor::zeros(s, device_under_test()).require_grad();
+               const Tensor leaf = Tensor::zeros(s, device_under_test(), x[0].dtype()).require_grad();
                return gradients(resize(leaf, height, width, mode), {leaf}, x[0], true)[0];
              },
          .reference = [=, mode = mode](const Arrays& x) { return reference::resize_adjoint(x[0], s, mode); },

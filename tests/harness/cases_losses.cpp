@@ -11,7 +11,7 @@ Shape label_shape(const Shape& z) { return {z.n, z.h, z.w, 1}; }
 OpCase cross_entropy_case(const Shape& z, bool weights, int ignore_index, Fill label, const std::string& note = {}) {
   std::vector<Input> inputs{in(z, normal(2)), labels(label_shape(z), std::move(label))};
   if (weights) {
-    inputs.push_back(fixed({1, 1, 1, z.c}, uniform(0.2, 2)));
+    inputs.push_back(float32(fixed({1, 1, 1, z.c}, uniform(0.2, 2))));
     inputs.back().dense = true;
   }
   return {.op = "cross_entropy",
@@ -97,7 +97,7 @@ void add_variation(OpCases& cases, std::int64_t n, std::int64_t channels, std::i
   const Shape s{n, 1, channels, values};
   const char* edges = p.edges == EdgeMode::gram ? "gram" : p.edges == EdgeMode::variation ? "variation" : "distance";
   const std::string name = text(s) + ", " + edges + (p.reduction == GraphReduction::sum ? ", sum" : ", mean");
-  const std::vector<Input> inputs{in(s), in(s), fixed(s), fixed(s)};
+  const std::vector<Input> inputs{float32(in(s)), float32(in(s)), float32(fixed(s)), float32(fixed(s))};
   const auto loss = [=](const Tensors& x) { return variation_graph_loss(x[0], x[1], x[2], x[3], p); };
   cases.push_back(
       {.op = "variation_graph_vertex",

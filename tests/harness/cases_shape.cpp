@@ -37,7 +37,7 @@ void add_slices(OpCases& cases, const Shape& s, std::int64_t begin, std::int64_t
                    .inputs = {in(part)},
                    .run =
                        [=](const Tensors& x) {
-                         const Tensor leaf = Tensor::zeros(s, device_under_test()).require_grad();
+                         const Tensor leaf = Tensor::zeros(s, device_under_test(), x[0].dtype()).require_grad();
                          return gradients(slice(leaf), {leaf}, x[0], true)[0];
                        },
                    .reference =

@@ -3,6 +3,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/random.h"
+#include "kernels/bf16.h"
 #include "tests/harness/reference.h"
 
 namespace gf::test {
@@ -90,6 +91,16 @@ std::string compare(const std::string& what, const std::vector<double>& gradient
     elements.push_back({i, quotient(unit)});
     scale = std::max(scale, std::abs(elements.back().q.value));
   }
+  if (dtype_under_test() == DType::bf16) {  // the elements together, as a norm: single ones may cancel
+    std::vector<double> found, expected;
+    for (const Element& e : elements) {
+      found.push_back(gradient[e.at]);
+      expected.push_back(e.q.value);
+    }
+    const double error = norm_error(found, expected, kFloor);
+    if (!(error <= tolerance)) return what + ": relative error of the elements looked at " + digits(error);
+    elements.clear();
+  }
   const auto verdict = [&](const std::string& place, double found, const Quotient& q, double size) -> std::string {
     if (q.spread > tolerance * size) return what + place + ": the reference has a kink here, choose other inputs";
     if (std::abs(found - q.value) <= tolerance * size) return {};
@@ -127,7 +138,10 @@ struct Setup {
       : c(c_), inputs(make_inputs(c)), random(named_stream(c.name() + " upstream")), wrt(differentiable_inputs(c)) {
     upstream = Array(c.reference(inputs).shape);
     normal()(upstream, random);
-    for (double& v : upstream.v) v = static_cast<double>(static_cast<float>(v));
+    for (double& v : upstream.v) {
+      const float f = static_cast<float>(v);
+      v = static_cast<double>(dtype_under_test() == DType::bf16 ? to_float(to_bf16(f)) : f);
+    }
     objective = [this](const Arrays& x) { return dot(upstream.v, c.reference(x).v); };
   }
   Setup(const Setup&) = delete;
@@ -138,7 +152,10 @@ struct Setup {
     for (const std::size_t i : active) t[i].require_grad();
     return t;
   }
-  Tensor upstream_tensor(Layout layout) const { return to_tensor(upstream, c.dense_upstream ? Layout::dense : layout); }
+  // For the result y; losses and the like are float32 in a bf16 run too.
+  Tensor upstream_tensor(Layout layout, const Tensor& y) const {
+    return to_tensor(upstream, c.dense_upstream ? Layout::dense : layout, y.dtype());
+  }
   Tensors chosen(const Tensors& t) const {
     Tensors list;
     for (const std::size_t i : wrt) list.push_back(t[i]);
@@ -156,7 +173,8 @@ struct Setup {
 std::string check_alone(const Setup& s, Layout layout, const std::vector<std::vector<double>>& all, double tolerance) {
   for (std::size_t k = 0; k < s.wrt.size() && s.wrt.size() > 1; ++k) {
     const Tensors x = s.leaves(layout, {s.wrt[k]});
-    const Tensor g = gradients(s.c.run(x), {x[s.wrt[k]]}, s.upstream_tensor(layout))[0];
+    const Tensor y = s.c.run(x);
+    const Tensor g = gradients(y, {x[s.wrt[k]]}, s.upstream_tensor(layout, y))[0];
     if (relative_error(values_or_zeros(g, x[s.wrt[k]].shape()), all[k], kFloor) > tolerance)
       return input_name(s.wrt[k]) + ": its gradient alone differs from its gradient beside the others";
   }
@@ -166,7 +184,10 @@ std::string check_alone(const Setup& s, Layout layout, const std::vector<std::ve
 std::string check_backward_adds(const Setup& s, Layout layout, const std::vector<std::vector<double>>& all,
                                 double tolerance) {
   const Tensors x = s.leaves(layout, s.wrt);
-  for (int pass = 0; pass < 2; ++pass) backward(sum(s.c.run(x) * s.upstream_tensor(layout)));
+  for (int pass = 0; pass < 2; ++pass) {
+    const Tensor y = s.c.run(x);
+    backward(sum(y * s.upstream_tensor(layout, y)));
+  }
   for (std::size_t k = 0; k < s.wrt.size(); ++k) {
     std::vector<double> twice = all[k];
     for (double& v : twice) v *= 2;
@@ -182,10 +203,11 @@ const char* layout_name(Layout l) { return l == Layout::wide ? "wide inputs, " :
 
 std::string check_first_derivatives(const OpCase& c) {
   Setup s(c);
-  const double tolerance = 4 * c.tolerance;
+  const double tolerance = dtype_under_test() == DType::bf16 ? c.bf16_tolerance : 4 * c.tolerance;
   for (const Layout layout : {Layout::dense, Layout::wide}) {
     const Tensors x = s.leaves(layout, s.wrt);
-    const Tensors g = gradients(c.run(x), s.chosen(x), s.upstream_tensor(layout));
+    const Tensor y = c.run(x);
+    const Tensors g = gradients(y, s.chosen(x), s.upstream_tensor(layout, y));
     std::vector<std::vector<double>> all;
     for (std::size_t k = 0; k < s.wrt.size(); ++k) all.push_back(values_or_zeros(g[k], c.inputs[s.wrt[k]].shape));
     std::string problem;
@@ -209,9 +231,10 @@ std::string check_second_derivatives(const OpCase& c) {
 
   for (const Layout layout : {Layout::dense, Layout::wide}) {
     const Tensors x = s.leaves(layout, s.wrt);
-    Tensor upstream = s.upstream_tensor(layout);
+    const Tensor y = c.run(x);
+    Tensor upstream = s.upstream_tensor(layout, y);
     upstream.require_grad();
-    const Tensors g = gradients(c.run(x), s.chosen(x), upstream, true);
+    const Tensors g = gradients(y, s.chosen(x), upstream, true);
     Tensor slope;
     for (std::size_t k = 0; k < s.wrt.size(); ++k) {
       if (!g[k]) return input_name(s.wrt[k]) + ": no gradient";

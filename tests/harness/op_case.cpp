@@ -5,7 +5,9 @@
 #include <numeric>
 
 #include "engine/autograd.h"
+#include "engine/ops/cast.h"
 #include "engine/random.h"
+#include "kernels/bf16.h"
 #include "tests/harness/reference.h"
 
 namespace gf::test {
@@ -14,6 +16,12 @@ namespace {
 constexpr double kKinkMargin = 2e-3;  // more than a step of the difference quotients moves an input
 
 double draw(Generator& g, double low, double high) { return std::uniform_real_distribution<double>(low, high)(g); }
+
+// To the nearest number of a dtype.
+double rounded(double v, DType dtype) {
+  const float f = static_cast<float>(v);
+  return static_cast<double>(dtype == DType::bf16 ? to_float(to_bf16(f)) : f);
+}
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   const auto p = a.to_vector(), q = b.to_vector();
@@ -52,6 +60,13 @@ Fill spaced(double step) {
     std::vector<double> order(a.v.size());
     std::iota(order.begin(), order.end(), 0.0);
     std::shuffle(order.begin(), order.end(), g);
+    if (dtype_under_test() == DType::bf16) {  // every number of the dtype from 1/2 on, signs in turn
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        const int k = static_cast<int>(order[i]);
+        a.v[i] = std::ldexp(1 + (k % 128) / 128.0, k / 128 - 1) * (k % 2 ? -1 : 1);
+      }
+      return;
+    }
     for (std::size_t i = 0; i < order.size(); ++i)
       a.v[i] = step * (order[i] - static_cast<double>(order.size()) / 2 + 0.3);
   };
@@ -118,7 +133,8 @@ Arrays make_inputs(const OpCase& c) {
     for (const Input& i : c.inputs) {
       Array a(i.shape);
       i.fill(a, g);
-      for (double& v : a.v) v = static_cast<double>(static_cast<float>(v));
+      if (i.dtype == DType::f32)
+        for (double& v : a.v) v = rounded(v, dtype_of(i));
       inputs.push_back(std::move(a));
     }
     const KinkWatch watch;
@@ -133,20 +149,27 @@ Device& chosen_device() {
   static Device device = cpu_device();
   return device;
 }
+DType chosen_dtype = DType::f32;
 }  // namespace
 
 const Device& device_under_test() { return chosen_device(); }
-void set_device_under_test(const Device& device) { chosen_device() = device; }
+DType dtype_under_test() { return chosen_dtype; }
+void set_device_under_test(const Device& device, DType dtype) {
+  chosen_device() = device;
+  chosen_dtype = dtype;
+}
+
+DType dtype_of(const Input& i) { return i.dtype == DType::f32 && !i.float32 ? dtype_under_test() : i.dtype; }
 
 Tensor to_tensor(const Array& a, Layout layout, DType dtype) {
   const Device& device = device_under_test();
   if (dtype == DType::i32) return Tensor::from(std::vector<std::int32_t>(a.v.begin(), a.v.end()), a.shape, device);
   const std::vector<float> values(a.v.begin(), a.v.end());
-  const Tensor t = Tensor::from(values, a.shape, device);
+  const Tensor t = cast(Tensor::from(values, a.shape, device), dtype);
   if (layout == Layout::dense) return t;
   Shape wider = a.shape;
   wider.c += 5;
-  const Tensor base = Tensor::full(wider, std::numeric_limits<float>::quiet_NaN(), device);
+  const Tensor base = Tensor::full(wider, std::numeric_limits<float>::quiet_NaN(), device, dtype);
   const Tensor view = base.view_channels(3, a.shape.c);
   on(t.device(), [&](const auto& d) { copy(d, t.view(), view.mutable_view()); });
   return view;
@@ -155,7 +178,7 @@ Tensor to_tensor(const Array& a, Layout layout, DType dtype) {
 Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout) {
   Tensors tensors;
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    tensors.push_back(to_tensor(inputs[i], c.inputs[i].dense ? Layout::dense : layout, c.inputs[i].dtype));
+    tensors.push_back(to_tensor(inputs[i], c.inputs[i].dense ? Layout::dense : layout, dtype_of(c.inputs[i])));
   return tensors;
 }
 
@@ -179,12 +202,14 @@ std::string check_values(const OpCase& c) {
     if (y.requires_grad()) return where + "the result is on the tape although nothing asked for that";
     if (!(y.shape() == expected.shape))
       return where + "shape " + y.shape().str() + ", expected " + expected.shape.str();
-    const double error = relative_error(to_array(y).v, expected.v, 1e-6);
-    if (!(error <= c.tolerance)) return where + "relative error " + digits(error) + ", allowed " + digits(c.tolerance);
+    const bool bf16 = dtype_under_test() == DType::bf16;
+    const double error = (bf16 ? norm_error : relative_error)(to_array(y).v, expected.v, 1e-6);
+    const double allowed = bf16 ? c.bf16_tolerance : c.tolerance;
+    if (!(error <= allowed)) return where + "relative error " + digits(error) + ", allowed " + digits(allowed);
 
     const TapeObserver observer;
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      if (c.inputs[i].differentiable) tensors[i].attach(GradientSlot::leaf(tensors[i].shape()));
+      if (c.inputs[i].differentiable) tensors[i].attach(GradientSlot::leaf(tensors[i].shape(), tensors[i].dtype()));
     const Tensor again = c.run(tensors);
     if (!same_bits(y, again)) return where + "a second run gave other bits";
     if (!observer.ops().count(c.op)) return where + "the tape has no op of this name";

@@ -1,11 +1,12 @@
 #pragma once
 // The case list of the engine's ops. A case says how to run an op and what it means (a reference in double precision);
-// it has five uses:
+// it has six uses:
 //
 // - values, against the reference, with dense inputs and with inputs of a pixel stride wider than c
 // - first derivatives (gradient_check.h), through the tape with a random upstream gradient, against differences of the
 //   reference
 // - second derivatives, the same once more of the gradient
+// - values and first derivatives in bf16: the reference is fed the rounded inputs, and norms of differences are bounded
 // - time (graphflow bench kernels)
 // - the list of which ops have cases and how often each can be differentiated
 //
@@ -39,6 +40,7 @@ struct Input {
   bool differentiable = true;
   bool dense = false;  // weights and vectors, which contracts want dense; the others are also tried wide
   DType dtype = DType::f32;
+  bool float32 = false;  // stays float32 where the others are bf16: parameters and statistics of a norm
 };
 
 inline Input in(const Shape& s, Fill fill = normal()) { return {.shape = s, .fill = std::move(fill)}; }
@@ -47,6 +49,10 @@ inline Input dense(const Shape& s, Fill fill = normal()) {
 }
 inline Input fixed(const Shape& s, Fill fill = normal()) {
   return {.shape = s, .fill = std::move(fill), .differentiable = false};
+}
+inline Input float32(Input i) {
+  i.float32 = true;
+  return i;
 }
 inline Input labels(const Shape& s, Fill fill) {
   return {.shape = s, .fill = std::move(fill), .differentiable = false, .dense = true, .dtype = DType::i32};
@@ -60,8 +66,11 @@ struct OpCase {
   std::vector<Input> inputs;
   std::function<Tensor(const Tensors&)> run;
   std::function<Array(const Arrays&)> reference = nullptr;
-  int order = 2;                // how often it can be differentiated
-  double tolerance = 1e-5;      // of the values; derivatives are allowed four times as much
+  int order = 2;            // how often it can be differentiated
+  double tolerance = 1e-5;  // of the values; derivatives are allowed four times as much.
+  // Of values and derivatives in bf16, |difference| / |reference| as norms. Larger where rounded products cancel in a
+  // sum.
+  double bf16_tolerance = 1e-2;
   bool dense_upstream = false;  // the result is a weight, so its upstream gradient is dense too
   bool differentiates = false;  // run() calls gradients() itself and needs the tape on
   double flops = 0;             // of one forward run, where arithmetic and not memory is the ceiling
@@ -103,19 +112,21 @@ OpCases graph_cases();
 std::string text(const Shape& s);
 std::string digits(double v);  // "1.234567e-05"
 
-// Random inputs of a case, rounded to float; the same for the same case name. Inputs near a kink of the reference are
-// drawn again.
+// Random inputs of a case, rounded to the dtype they will have; the same for the same case name. Inputs near a kink of
+// the reference are drawn again.
 Arrays make_inputs(const OpCase& c);
 
 // How an input lies in memory. `wide` ones sit in the middle of a wider tensor whose other channels hold NaN.
 enum class Layout { dense, wide };
 Tensor to_tensor(const Array& a, Layout layout, DType dtype = DType::f32);
+DType dtype_of(const Input& i);  // here and now: i's, or bf16 in its place
 Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout);
 Array to_array(const Tensor& t);
 
-// Where cases run: the CPU, or what was set last. For the whole program.
+// Where cases run and in which dtype: the CPU in float32, or what was set last. For the whole program.
 const Device& device_under_test();
-void set_device_under_test(const Device& device);
+DType dtype_under_test();
+void set_device_under_test(const Device& device, DType dtype = DType::f32);
 
 // An empty text where all is well, otherwise what is wrong.
 std::string check_values(const OpCase& c);

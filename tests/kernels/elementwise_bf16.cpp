@@ -82,7 +82,7 @@ TEST_CASE("elementwise bf16: copy rounds and widens") {
   for (const Size& size : sizes) {
     CAPTURE(size.s.str());
     const auto x = Buffer<>::random(size.s, size.extra_in, 4);
-    on_every_gpu([&](const auto& device) {
+    on_every_device([&](const auto& device) {
       Buffer<bf16> narrow(size.s, size.extra_out);
       Buffer<> wide(size.s, size.extra_in);
       copy(device, x.view(), narrow.view());
