@@ -18,11 +18,14 @@ const char* name_of(NormActivation a) {
       return "relu6";
     case NormActivation::leaky_relu:
       return "leaky relu";
+    case NormActivation::prelu:
+      return "prelu";
   }
   return "";
 }
 
-OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool residual, float eps = 1e-5f) {
+OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool residual, float eps = 1e-5f,
+                       std::int64_t slopes = 1) {
   const BatchNormShape p{.eps = eps, .momentum = 0.1f, .act = act, .slope = 0.2f};
   const Shape v{1, 1, 1, s.c};
   // For relu6 the outputs are spread so that both bounds are met.
@@ -31,22 +34,29 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
                             dense(v, uniform(-0.5, six ? 5 : 0.5))};
   if (!training) inputs.insert(inputs.end(), {fixed(v), fixed(v, uniform(0.5, 2))});
   for (Input& i : inputs) i.dense = i.dense || !i.differentiable;
+  // The residual and prelu's slopes, which may be negative, come last.
+  const bool learns = act == NormActivation::prelu;
   if (residual) inputs.push_back(in(s));
-  const auto rest = [=](const auto& x) { return residual ? &x.back() : nullptr; };
+  if (learns) inputs.push_back(dense({1, 1, 1, slopes}, uniform(-0.5, 0.8)));
+  const std::size_t last = inputs.size() - 1;
+  const auto rest = [=](const auto& x) { return residual ? &x[learns ? last - 1 : last] : nullptr; };
+  const auto slope = [=](const auto& x) { return learns ? &x[last] : nullptr; };
   return {.op = "batch_norm",
           .variant = text(s) + (training ? ", training, " : ", evaluation, ") + name_of(act) +
-                     (residual ? ", residual" : "") + (eps > 1e-4f ? ", large eps" : ""),
+                     (residual ? ", residual" : "") + (slopes > 1 ? ", a slope a channel" : "") +
+                     (eps > 1e-4f ? ", large eps" : ""),
           .inputs = inputs,
           .run =
               [=](const Tensors& x) {
                 const Tensor mean = training ? Tensor::zeros(v, device_under_test()) : x[3],
                              variance = training ? Tensor::full(v, 1.0f, device_under_test()) : x[4];
-                return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor());
+                return batch_norm(x[0], x[1], x[2], mean, variance, p, training, residual ? *rest(x) : Tensor(),
+                                  learns ? *slope(x) : Tensor());
               },
           .reference =
               [=](const Arrays& x) {
-                return training ? reference::batch_norm_train(x[0], x[1], x[2], rest(x), p)
-                                : reference::batch_norm_eval(x[0], x[1], x[2], rest(x), x[3], x[4], p);
+                return training ? reference::batch_norm_train(x[0], x[1], x[2], rest(x), slope(x), p)
+                                : reference::batch_norm_eval(x[0], x[1], x[2], rest(x), slope(x), x[3], x[4], p);
               },
           .order = 1};
 }
@@ -56,13 +66,15 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
 OpCases batch_norm_cases() {
   OpCases cases;
   for (const bool training : {true, false}) {
-    for (const NormActivation act :
-         {NormActivation::none, NormActivation::relu, NormActivation::relu6, NormActivation::leaky_relu})
+    for (const NormActivation act : {NormActivation::none, NormActivation::relu, NormActivation::relu6,
+                                     NormActivation::leaky_relu, NormActivation::prelu})
       for (const bool residual : {false, true}) {
         cases.push_back(batch_norm_case({2, 3, 4, 5}, training, act, residual));
         cases.push_back(batch_norm_case({2, 5, 3, 1}, training, act, residual));
         cases.push_back(batch_norm_case({1, 2, 3, 33}, training, act, residual));
       }
+    for (const bool residual : {false, true})
+      cases.push_back(batch_norm_case({1, 2, 3, 33}, training, NormActivation::prelu, residual, 1e-5f, 33));
     cases.push_back(batch_norm_case({3, 7, 5, 31}, training, NormActivation::none, false));
     cases.push_back(batch_norm_case({2, 33, 31, 3}, training, NormActivation::none, true));
     cases.push_back(batch_norm_case({2, 3, 4, 5}, training, NormActivation::relu, true, 1e-3f));
