@@ -95,6 +95,30 @@ OpCase max_pool_case(const Shape& s, const PoolShape& p) {
           .order = 1};
 }
 
+// Values of their own go to the places of another map's maxima.
+OpCase max_unpool_case(const Shape& s, const PoolShape& p) {
+  return {.op = "max_unpool",
+          .variant = text(s) + ", kernel " + std::to_string(p.kernel),
+          .inputs = {in(max_pool_output(s, p)), fixed(s, spaced(0.02))},
+          .run = [=](const Tensors& x) { return max_unpool(x[0], max_pool_with_index(x[1], p).index, p, s); },
+          .reference = [=](const Arrays& x) { return reference::max_unpool(x[0], x[1], p); },
+          .order = 1};
+}
+
+// A map is pooled and comes back: nothing but the maxima is left.
+OpCase pool_and_unpool_case(const Shape& s, const PoolShape& p) {
+  return {.op = "max_unpool",
+          .variant = text(s) + ", kernel " + std::to_string(p.kernel) + ", behind max_pool",
+          .inputs = {in(s, spaced(0.02))},
+          .run =
+              [=](const Tensors& x) {
+                const MaxPooled pooled = max_pool_with_index(x[0], p);
+                return max_unpool(pooled.values, pooled.index, p, s);
+              },
+          .reference = [=](const Arrays& x) { return reference::max_unpool(reference::max_pool(x[0], p), x[0], p); },
+          .order = 1};
+}
+
 OpCase average_case(const Shape& s, std::int64_t height, std::int64_t width) {
   return {.op = "adaptive_avg_pool",
           .variant = text(s) + " to " + std::to_string(height) + "x" + std::to_string(width),
@@ -113,6 +137,11 @@ OpCases pooling_cases() {
       cases.push_back(max_pool_case(s, p));
   cases.push_back(max_pool_case({1, 1, 1, 1}, {1, 1, 0}));
   cases.push_back(max_pool_case({1, 1, 1, 4}, {3, 2, 1}));
+  for (const PoolShape& p : {PoolShape{2, 2, 0}, PoolShape{3, 3, 0}, PoolShape{1, 1, 0}})
+    for (const Shape& s : {Shape{2, 6, 8, 3}, Shape{1, 5, 7, 33}, Shape{2, 3, 3, 31}, Shape{1, 31, 33, 1}}) {
+      cases.push_back(max_unpool_case(s, p));
+      cases.push_back(pool_and_unpool_case(s, p));
+    }
   const std::pair<std::int64_t, std::int64_t> targets[] = {{1, 1}, {2, 3}, {5, 7}, {6, 6}, {8, 9}};
   for (const auto& [height, width] : targets) {
     cases.push_back(average_case({2, 5, 7, 3}, height, width));

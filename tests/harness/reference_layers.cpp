@@ -96,6 +96,18 @@ Array max_pool(const Array& x, const PoolShape& p) {
   return y;
 }
 
+Array max_unpool(const Array& values, const Array& map, const PoolShape& p) {
+  Array y(map.shape);
+  const Array maxima = max_pool(map, p);
+  for_each_element(map.shape, [&](auto n, auto h, auto w, auto c) {
+    const auto oh = h / p.kernel, ow = w / p.kernel;
+    if (maxima.inside(oh, ow) && map.at(n, h, w, c) == maxima.at(n, oh, ow, c)) {
+      y.at(n, h, w, c) = values.at(n, oh, ow, c);
+    }
+  });
+  return y;
+}
+
 Array adaptive_avg_pool(const Array& x, std::int64_t height, std::int64_t width) {
   Array y({x.shape.n, height, width, x.shape.c});
   const auto begin = [](std::int64_t i, std::int64_t in, std::int64_t out) { return i * in / out; };
