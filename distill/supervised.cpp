@@ -4,9 +4,11 @@
 
 namespace gf {
 
-void add_supervised_terms(Objective& objective, const SupervisedOptions& o, const Tensor& logits, const Tensor& label) {
-  const Tensor weights = o.class_weights ? o.class_weights.to(logits.device()) : Tensor();
-  if (o.ce != 0) objective.add("ce", o.ce, cross_entropy(logits, label, weights, o.ignore_index));
+void add_supervised_terms(Objective& objective, const SupervisedOptions& o, const Tensor& logits, const Tensor& label,
+                          const Tensor& ce) {
+  if (o.ce != 0)
+    objective.add("ce", o.ce,
+                  ce ? ce : cross_entropy(logits, label, o.class_weights_on(logits.device()), o.ignore_index));
   if (o.dice != 0) objective.add("dice", o.dice, dice_loss(logits, label, o.ignore_index));
 }
 

@@ -11,11 +11,14 @@ struct SupervisedOptions {
   double ce = 1, dice = 0;
   Tensor class_weights = {};  // (1,1,1,classes) or empty
   int ignore_index = -1;
+
+  Tensor class_weights_on(const Device& device) const { return class_weights ? class_weights.to(device) : Tensor(); }
 };
 
-// Adds "ce" and "dice" to an objective; labels are the batch's.
+// Adds "ce" and "dice" to an objective; labels are the batch's. `ce` is the cross entropy where another loss's kernel
+// has made it already.
 void add_supervised_terms(Objective& objective, const SupervisedOptions& options, const Tensor& logits,
-                          const Tensor& label);
+                          const Tensor& label, const Tensor& ce = {});
 
 class SupervisedTask : public TrainingTask {
  public:

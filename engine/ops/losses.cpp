@@ -1,17 +1,10 @@
 #include "engine/ops/losses.h"
 
 #include "engine/autograd.h"
-#include "kernels/error.h"
+#include "engine/ops/bad_labels.h"
 
 namespace gf {
 namespace {
-
-void refuse_bad_labels(const Tensor& bad_labels, const Tensor& logits, const Tensor& label) {
-  const std::int32_t bad = *bad_labels.to(cpu_device()).data<std::int32_t>();
-  if (bad == 0) return;
-  bad_data("labels out of range", "label tensor " + label.shape().str(), "0.." + std::to_string(logits.shape().c - 1),
-           std::to_string(bad) + " pixels outside", "set data.label_map, data.ignore_index or model.num_classes");
-}
 
 // A loss whose backward is one kernel: dz = upstream * dL/dz.
 template <class Kernel>
