@@ -63,6 +63,7 @@ class Run {
       Batch batch = loader_.next();
       batch.image = batch.image.to(device_);
       batch.label = batch.label.to(device_);
+      finish_augmentation(batch);
       Objective objective = [&] {
         const MemoryTag tag("activations");
         return task_.objective(batch, step_, random_);
