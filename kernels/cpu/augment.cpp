@@ -42,13 +42,22 @@ struct Mirrored {
   }
 };
 
-void mirror(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, const Image<float>& to,
-            const Image<std::int32_t>& to_labels) {
-  for (std::int64_t y = 0; y < to.h; ++y)
-    for (std::int64_t x = 0; x < to.w; ++x) {
-      std::copy_n(from.at(y, x), to.c, to.at(y, x));
-      *to_labels.at(y, x) = *labels.at(y, x);
+template <class T>
+void mirror(const Mirrored<T>& from, const Image<T>& to) {
+  const bool dense = from.image.stride == to.c && to.stride == to.c;
+  for (std::int64_t y = 0; y < to.h; ++y) {
+    const T* first = from.at(y, 0);
+    T* out = to.at(y, 0);
+    const std::int64_t step = to.w > 1 ? from.at(y, 1) - first : 0;  // from pixel to pixel
+    if (dense && step == to.c) {
+      std::copy_n(first, to.w * to.c, out);
+    } else if (to.c == 1) {
+      for (std::int64_t x = 0; x < to.w; ++x) out[x * to.stride] = first[x * step];
+    } else {
+      for (std::int64_t x = 0; x < to.w; ++x)
+        for (std::int64_t c = 0; c < to.c; ++c) out[x * to.stride + c] = first[x * step + c];
     }
+  }
 }
 
 void turn(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, const float* outside,
@@ -78,21 +87,28 @@ void turn(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, con
 }
 
 void change_levels(const PictureChange& how, const Image<float>& p) {
+  const bool dense = p.stride == p.c;
+  const std::int64_t rows = dense ? 1 : p.h * p.w, length = dense ? p.h * p.w * p.c : p.c;
   float low = *p.data, most = *p.data;
-  for (std::int64_t i = 0; i < p.h * p.w; ++i)
-    for (std::int64_t c = 0; c < p.c; ++c) {
-      low = std::min(low, p.data[i * p.stride + c]);
-      most = std::max(most, p.data[i * p.stride + c]);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* v = p.data + r * p.stride;
+#pragma omp simd reduction(min : low) reduction(max : most)
+    for (std::int64_t i = 0; i < length; ++i) {
+      low = std::min(low, v[i]);
+      most = std::max(most, v[i]);
     }
+  }
   const float range = most - low;
   if (!(range > 0)) return;
-  for (std::int64_t i = 0; i < p.h * p.w; ++i)
-    for (std::int64_t c = 0; c < p.c; ++c) {
-      float& x = p.data[i * p.stride + c];
-      float t = (x - low) / range;
-      if (how.gamma != 1) t = std::pow(t, how.gamma);
-      x = low + range * (how.gain * t + how.offset);
+  const auto change = [&](const auto& power) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      float* v = p.data + r * p.stride;
+      for (std::int64_t i = 0; i < length; ++i)
+        v[i] = low + range * (how.gain * power((v[i] - low) / range) + how.offset);
     }
+  };
+  if (how.gamma == 1) return change([](float t) { return t; });
+  change([&](float t) { return std::pow(t, how.gamma); });
 }
 
 }  // namespace
@@ -111,7 +127,8 @@ void augment_pictures(const Cpu&, const BatchChange& batch, ConstView pictures, 
       if (how.turns) {
         turn(picture, labels, data_as<float>(outside) + n * outside.pixel_stride, batch.outside_label, out, out_labels);
       } else {
-        mirror(picture, labels, out, out_labels);
+        mirror(picture, out);
+        mirror(labels, out_labels);
       }
       if (batch.levels) change_levels(how, out);
     }

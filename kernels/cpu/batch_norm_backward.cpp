@@ -50,8 +50,10 @@ struct Gradient {
   float through(float signal, float d, std::int64_t i) const {
     if constexpr (act == NormActivation::relu) return signal > 0.0f ? d : 0.0f;
     if constexpr (act == NormActivation::relu6) return signal > 0.0f && signal < 6.0f ? d : 0.0f;
-    if constexpr (act == NormActivation::leaky_relu || act == NormActivation::prelu)
-      return signal > 0.0f ? d : slope[i] * d;
+    if constexpr (act == NormActivation::leaky_relu || act == NormActivation::prelu) {
+      const float low = slope[i] * d;  // before the choice: a load under a condition is slower
+      return signal > 0.0f ? d : low;
+    }
     return d;
   }
 };
