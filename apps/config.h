@@ -37,6 +37,7 @@ struct DataConfig {
   std::vector<int> pad_to;
   int cache_mb = 2048;
   int workers = 1;
+  std::string augment_on = "loader";
   AugmentConfig augment;
 
   bool operator==(const DataConfig&) const = default;

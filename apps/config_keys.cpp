@@ -55,6 +55,9 @@ void add_data(Table& t, DataConfig& d) {
   t.add("data.workers", d.workers, between(0, 64),
         "Threads that prepare batches ahead; 0: the training thread does. Batches are the same whatever their number",
         {"num_workers"});
+  t.add("data.augment_on", d.augment_on, one_of({"loader", "device"}),
+        "Who changes the pictures: the threads that prepare batches, or the device that trains; the results are the "
+        "same");
   AugmentConfig& a = d.augment;
   t.add("data.augment.hflip", a.hflip, any(), "Left-right, every second time");
   t.add("data.augment.vflip", a.vflip, any(), "Upside down, every second time");

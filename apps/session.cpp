@@ -103,6 +103,7 @@ LoaderOptions loader_options(const Config& config) {
   o.cache_mb = config.data.cache_mb;
   o.seed = static_cast<std::uint64_t>(config.train.seed);
   o.augmentation = augmentation_of(config.data.augment);
+  o.augment_later = config.data.augment_on == "device";
   return o;
 }
 

@@ -31,82 +31,6 @@ class Draws {
   SampleKey key_;
 };
 
-template <class T>
-void mirror_rows(std::vector<T>& v, std::int64_t h, std::int64_t w, std::int64_t c) {  // left-right
-  for (std::int64_t y = 0; y < h; ++y)
-    for (std::int64_t x = 0; x < w / 2; ++x)
-      std::swap_ranges(&v[(y * w + x) * c], &v[(y * w + x) * c] + c, &v[(y * w + w - 1 - x) * c]);
-}
-
-template <class T>
-void mirror_columns(std::vector<T>& v, std::int64_t h, std::int64_t row) {  // upside down
-  for (std::int64_t y = 0; y < h / 2; ++y) std::swap_ranges(&v[y * row], &v[y * row] + row, &v[(h - 1 - y) * row]);
-}
-
-template <class T>
-void transpose(std::vector<T>& v, std::int64_t n, std::int64_t c) {
-  for (std::int64_t y = 0; y < n; ++y)
-    for (std::int64_t x = 0; x < y; ++x)
-      std::swap_ranges(&v[(y * n + x) * c], &v[(y * n + x) * c] + c, &v[(x * n + y) * c]);
-}
-
-void flip_and_turn(Picture& p, Mask& m, const Augmentation& how, std::uint32_t bits) {
-  bool hflip = how.hflip && (bits & 1), vflip = how.vflip && (bits & 2);
-  const std::uint32_t quarters = how.rot90 ? bits >> 2 & 3 : 0;
-  // Two quarters are both flips; one quarter more is a transposition followed by a flip. Only a square stays its shape.
-  if (quarters >= 2) hflip = !hflip, vflip = !vflip;
-  if (quarters % 2 == 1 && p.h == p.w) {
-    transpose(p.pixels, p.h, p.c);
-    transpose(m.values, m.h, 1);
-    hflip = !hflip;
-  }
-  if (hflip) mirror_rows(p.pixels, p.h, p.w, p.c), mirror_rows(m.values, m.h, m.w, 1);
-  if (vflip) mirror_columns(p.pixels, p.h, p.w * p.c), mirror_columns(m.values, m.h, m.w);
-}
-
-std::vector<float> least_of_channels(const Picture& p) {
-  std::vector<float> least(p.pixels.begin(), p.pixels.begin() + p.c);
-  for (std::size_t i = 0; i < p.pixels.size(); ++i) least[i % p.c] = std::min(least[i % p.c], p.pixels[i]);
-  return least;
-}
-
-// out(y, x) = in(rotate(-angle, (y, x) - middle) / zoom + middle)
-void rotate_and_zoom(Picture& p, Mask& m, float degrees, float zoom, std::int32_t outside_label) {
-  const Picture from = p;
-  const Mask labels = m;
-  const std::vector<float> outside = least_of_channels(p);
-  const double angle = degrees * std::numbers::pi / 180, cosine = std::cos(angle) / zoom, sine = std::sin(angle) / zoom;
-  const double middle_y = double(p.h - 1) / 2, middle_x = double(p.w - 1) / 2;
-  for (std::int64_t y = 0; y < p.h; ++y)
-    for (std::int64_t x = 0; x < p.w; ++x) {
-      const double dy = double(y) - middle_y, dx = double(x) - middle_x;
-      const double v = cosine * dy - sine * dx + middle_y, u = sine * dy + cosine * dx + middle_x;
-      const std::int64_t v0 = static_cast<std::int64_t>(std::floor(v)), u0 = static_cast<std::int64_t>(std::floor(u));
-      const float fv = static_cast<float>(v - double(v0)), fu = static_cast<float>(u - double(u0));
-      for (std::int64_t c = 0; c < p.c; ++c) {
-        const auto at = [&](std::int64_t yy, std::int64_t xx) {
-          return yy >= 0 && yy < p.h && xx >= 0 && xx < p.w ? from.at(yy, xx, c) : outside[c];
-        };
-        p.at(y, x, c) = (1 - fv) * ((1 - fu) * at(v0, u0) + fu * at(v0, u0 + 1)) +
-                        fv * ((1 - fu) * at(v0 + 1, u0) + fu * at(v0 + 1, u0 + 1));
-      }
-      const std::int64_t vn = static_cast<std::int64_t>(std::floor(v + 0.5)),
-                         un = static_cast<std::int64_t>(std::floor(u + 0.5));
-      m.at(y, x) = vn >= 0 && vn < p.h && un >= 0 && un < p.w ? labels.at(vn, un) : outside_label;
-    }
-}
-
-void change_intensity(Picture& p, float gain, float offset, float gamma) {
-  const auto [least, most] = std::minmax_element(p.pixels.begin(), p.pixels.end());
-  const float low = *least, range = *most - *least;
-  if (!(range > 0)) return;
-  for (float& x : p.pixels) {
-    float t = (x - low) / range;
-    if (gamma != 1) t = std::pow(t, gamma);
-    x = low + range * (gain * t + offset);
-  }
-}
-
 }  // namespace
 
 void check(const Augmentation& a) {
@@ -121,21 +45,65 @@ void check(const Augmentation& a) {
   require(a.gamma >= 0 && std::isfinite(a.gamma), "gamma", "0 or more", a.gamma);
 }
 
+bool changes_levels(const Augmentation& how) { return how.gain != 0 || how.offset != 0 || how.gamma != 0; }
+
+PictureChange draw_change(const Augmentation& how, const SampleKey& key, std::int64_t h, std::int64_t w) {
+  const Draws draws(key);
+  PictureChange change;
+  if (how.hflip || how.vflip || how.rot90) {
+    const std::uint32_t bits = draws.bits(Draw::flips);
+    bool hflip = how.hflip && (bits & 1), vflip = how.vflip && (bits & 2);
+    const std::uint32_t quarters = how.rot90 ? bits >> 2 & 3 : 0;
+    // Two quarters are both flips; one quarter more is a transposition followed by a flip. Only a square stays its
+    // shape.
+    if (quarters >= 2) hflip = !hflip, vflip = !vflip;
+    if (quarters % 2 == 1 && h == w) {
+      change.swap = 1;
+      hflip = !hflip;
+    }
+    change.mirror_x = hflip;
+    change.mirror_y = vflip;
+  }
+  const float degrees = draws.uniform(Draw::turn, -how.rotation_degrees, how.rotation_degrees);
+  const float zoom = std::exp(draws.uniform(Draw::zoom, std::log(how.zoom_min), std::log(how.zoom_max)));
+  if (degrees != 0 || zoom != 1) {
+    const double angle = degrees * std::numbers::pi / 180;
+    change.turns = 1;
+    change.cosine = std::cos(angle) / zoom;
+    change.sine = std::sin(angle) / zoom;
+  }
+  if (!changes_levels(how)) return change;
+  const float log_gamma = std::log1p(how.gamma);
+  change.gain = draws.uniform(Draw::gain, 1 - how.gain, 1 + how.gain);
+  change.offset = draws.uniform(Draw::offset, -how.offset, how.offset);
+  change.gamma = std::exp(draws.uniform(Draw::gamma, -log_gamma, log_gamma));
+  return change;
+}
+
+std::vector<float> outside_of(const Picture& p, const Augmentation& how) {
+  const bool turns = how.rotation_degrees != 0 || how.zoom_min != 1 || how.zoom_max != 1;
+  if (!turns || p.pixels.empty()) return std::vector<float>(p.c);  // not looked at
+  std::vector<float> least(p.pixels.begin(), p.pixels.begin() + p.c);
+  for (std::size_t i = 0; i < p.pixels.size(); ++i) least[i % p.c] = std::min(least[i % p.c], p.pixels[i]);
+  return least;
+}
+
 void augment(Picture& picture, Mask& mask, const Augmentation& how, const SampleKey& key, std::int32_t outside_label) {
   if (!how.any()) return;
   if (mask.h != picture.h || mask.w != picture.w)
     fail("picture and mask differ in size", "augment", fmt::format("{}x{}", picture.h, picture.w),
          fmt::format("{}x{}", mask.h, mask.w));
-  const Draws draws(key);
-  if (how.hflip || how.vflip || how.rot90) flip_and_turn(picture, mask, how, draws.bits(Draw::flips));
-  const float degrees = draws.uniform(Draw::turn, -how.rotation_degrees, how.rotation_degrees);
-  const float zoom = std::exp(draws.uniform(Draw::zoom, std::log(how.zoom_min), std::log(how.zoom_max)));
-  if (degrees != 0 || zoom != 1) rotate_and_zoom(picture, mask, degrees, zoom, outside_label);
-  if (how.gain == 0 && how.offset == 0 && how.gamma == 0) return;
-  const float log_gamma = std::log1p(how.gamma);
-  change_intensity(picture, draws.uniform(Draw::gain, 1 - how.gain, 1 + how.gain),
-                   draws.uniform(Draw::offset, -how.offset, how.offset),
-                   std::exp(draws.uniform(Draw::gamma, -log_gamma, log_gamma)));
+  const PictureChange change = draw_change(how, key, picture.h, picture.w);
+  const std::vector<float> outside = outside_of(picture, how);
+  Picture changed(picture.h, picture.w, picture.c);
+  Mask changed_mask(mask.h, mask.w);
+  const Shape pixels{1, picture.h, picture.w, picture.c}, labels{1, mask.h, mask.w, 1};
+  augment_pictures(Cpu{}, {outside_label, changes_levels(how)}, {&change, DType::i32, {1, 1, 1, kChangeWords}},
+                   {outside.data(), DType::f32, {1, 1, 1, picture.c}}, {picture.pixels.data(), DType::f32, pixels},
+                   {mask.values.data(), DType::i32, labels}, {changed.pixels.data(), DType::f32, pixels},
+                   {changed_mask.values.data(), DType::i32, labels});
+  picture = std::move(changed);
+  mask = std::move(changed_mask);
 }
 
 }  // namespace gf

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "data/picture.h"
+#include "kernels/augment.h"
 
 namespace gf {
 
@@ -34,5 +35,11 @@ struct SampleKey {
 void augment(Picture& picture, Mask& mask, const Augmentation& how, const SampleKey& key,
              std::int32_t outside_label = 0);
 void check(const Augmentation& how);
+
+// The same in two parts, for pictures that are changed elsewhere: what happens to a sample of that height and width,
+// and what its channels have beyond the rim.
+PictureChange draw_change(const Augmentation& how, const SampleKey& key, std::int64_t h, std::int64_t w);
+std::vector<float> outside_of(const Picture& picture, const Augmentation& how);
+bool changes_levels(const Augmentation& how);
 
 }  // namespace gf

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -23,6 +24,8 @@ struct RawBatch {
   std::vector<float> image;
   std::vector<std::int32_t> label;
   std::vector<std::size_t> samples;
+  std::vector<PictureChange> changes;  // where they are not made here
+  std::vector<float> outside;          // with the changes
   std::exception_ptr error;
 };
 
@@ -73,7 +76,8 @@ class Loader::Impl {
     Shape label_shape = raw.shape;
     label_shape.c = 1;
     return {Tensor::from(std::span<const float>(raw.image), raw.shape),
-            Tensor::from(std::span<const std::int32_t>(raw.label), label_shape), raw.samples, position};
+            Tensor::from(std::span<const std::int32_t>(raw.label), label_shape), raw.samples, position,
+            pending_of(raw)};
   }
 
   LoaderPosition position() const {
@@ -115,6 +119,19 @@ class Loader::Impl {
     for (const Sample& s : samples_)
       if (dataset_.cases[s.case_index].label.empty())
         bad_data("case without a label", dataset_.cases[s.case_index].images[0]);
+  }
+
+  // Where labels that come from beyond a picture's rim are put.
+  std::int32_t outside_label() const { return dataset_.preprocessing.label_map.ignore_index.value_or(0); }
+
+  PendingAugmentation pending_of(const RawBatch& raw) const {
+    if (raw.changes.empty()) return {};
+    const std::int64_t n = raw.shape.n;
+    std::vector<std::int32_t> words(raw.changes.size() * kChangeWords);
+    std::memcpy(words.data(), raw.changes.data(), words.size() * sizeof(std::int32_t));
+    return {Tensor::from(std::span<const std::int32_t>(words), {n, 1, 1, kChangeWords}),
+            Tensor::from(std::span<const float>(raw.outside), {n, 1, 1, raw.shape.c}),
+            {outside_label(), changes_levels(options_.augmentation)}};
   }
 
   LoaderPosition position_of(std::int64_t number) const { return {number / steps(), number % steps()}; }
@@ -159,9 +176,15 @@ class Loader::Impl {
     const auto [case_index, slice] = samples_[sample];
     const std::shared_ptr<const PreparedCase> c = cache_.get(case_index);
     Picture picture = network_input(*c, slice, dataset_.preprocessing);
-    const std::int32_t outside = dataset_.preprocessing.label_map.ignore_index.value_or(0);
-    Mask mask = pad(c->labels.at(slice), {picture.h, picture.w}, outside);
-    augment(picture, mask, options_.augmentation, {options_.seed, epoch, sample}, outside);
+    Mask mask = pad(c->labels.at(slice), {picture.h, picture.w}, outside_label());
+    const SampleKey key{options_.seed, epoch, sample};
+    if (!options_.augment_later) {
+      augment(picture, mask, options_.augmentation, key, outside_label());
+    } else if (options_.augmentation.any()) {
+      const std::vector<float> outside = outside_of(picture, options_.augmentation);
+      batch.changes.push_back(draw_change(options_.augmentation, key, picture.h, picture.w));
+      batch.outside.insert(batch.outside.end(), outside.begin(), outside.end());
+    }
     const Shape one{1, picture.h, picture.w, picture.c};
     if (batch.image.empty()) {
       batch.shape = one;
@@ -198,5 +221,20 @@ LoaderPosition Loader::position() const { return impl_->position(); }
 void Loader::seek(LoaderPosition position) { impl_->seek(position); }
 std::int64_t Loader::sample_count() const { return impl_->sample_count(); }
 std::int64_t Loader::steps_per_epoch() const { return impl_->steps(); }
+
+void finish_augmentation(Batch& batch) {
+  if (!batch.pending.pictures) return;
+  const Device& device = batch.image.device();
+  const Tensor pictures = batch.pending.pictures.to(device), outside = batch.pending.outside.to(device);
+  const Tensor image = Tensor::empty(batch.image.shape(), DType::f32, device);
+  const Tensor label = Tensor::empty(batch.label.shape(), DType::i32, device);
+  on(device, [&](const auto& d) {
+    augment_pictures(d, batch.pending.batch, pictures.view(), outside.view(), batch.image.view(), batch.label.view(),
+                     image.mutable_view(), label.mutable_view());
+  });
+  batch.image = image;
+  batch.label = label;
+  batch.pending = {};
+}
 
 }  // namespace gf

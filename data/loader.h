@@ -20,6 +20,7 @@ struct LoaderOptions {
   std::int64_t cache_mb = 1024;  // decoded cases are kept up to this; the others are decoded at every use
   std::uint64_t seed = 0;
   Augmentation augmentation;
+  bool augment_later = false;  // leave it to finish_augmentation(): workers only draw what is to happen
 };
 
 // The batch that next() gives next. Saved with a checkpoint and given to seek(), it makes a resumed run see the batches
@@ -29,12 +30,23 @@ struct LoaderPosition {
   bool operator==(const LoaderPosition&) const = default;
 };
 
+// What is still to happen to the pictures of a batch (kernels/augment.h); empty tensors where nothing is.
+struct PendingAugmentation {
+  Tensor pictures, outside;
+  BatchChange batch;
+};
+
 struct Batch {
   Tensor image;                      // (n, h, w, c) f32
   Tensor label;                      // (n, h, w, 1) i32: class ids, and the ignore index where there is one
   std::vector<std::size_t> samples;  // indices into samples_of(dataset, split)
   LoaderPosition position;           // of this batch
+  PendingAugmentation pending = {};
 };
+
+// Does what is pending, on the device the image and the label are on: the batch is then what a loader without
+// augment_later gives, to the bit (but for gamma on a GPU, whose powers are rounded otherwise).
+void finish_augmentation(Batch& batch);
 
 class Loader {
  public:

@@ -4,6 +4,7 @@
 
 #include "engine/autograd.h"
 #include "engine/memory.h"
+#include "engine/ops/distillation_loss.h"
 #include "engine/ops/losses.h"
 #include "kernels/error.h"
 
@@ -54,10 +55,16 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
   const NetworkOutput student = run_network(student_, batch.image, random, options_.supervised.activations);
   Objective objective;
-  add_supervised_terms(objective, options_.supervised, student.logits, batch.label);
+  DistillationLosses fused;  // cross entropy and distillation from one pass over the logits, where both are wanted
+  if (options_.supervised.ce != 0 && options_.kd_weight != 0)
+    fused = distillation_loss(student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
+                              {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean});
+  add_supervised_terms(objective, options_.supervised, student.logits, batch.label, fused.ce);
   if (options_.kd_weight != 0)
-    objective.add("kd", options_.kd_weight,
-                  ramped(kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)));
+    objective.add(
+        "kd", options_.kd_weight,
+        ramped(fused.kd ? fused.kd
+                        : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)));
   if (graph_on()) {
     const VariationGraphLoss graph =
         graph_flow_loss({student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)},

@@ -69,20 +69,33 @@ void StepRunner::send_numbers(std::int64_t step, double lr, std::uint64_t random
 
 // Batches of the first one's shape all go to the same tensors, so that a captured step finds them there.
 std::vector<Batch> StepRunner::place(std::vector<Batch> batches) {
-  if (!runs_ahead(device_)) return batches;
+  if (!runs_ahead(device_)) {
+    for (Batch& b : batches) finish_augmentation(b);
+    return batches;
+  }
   const auto twin = [&](const Tensor& t) { return Tensor::empty(t.shape(), t.dtype(), device_); };
   if (inputs_.empty())
-    for (const Batch& b : batches) inputs_.push_back({twin(b.image), twin(b.label), {}, {}});
+    for (const Batch& b : batches) inputs_.push_back({twin(b.image), twin(b.label), {}, {}, {}});
   std::size_t place = 0;
   for (std::size_t i = 0; i < batches.size(); ++i) {
     Batch& b = batches[i];
+    const bool changes = static_cast<bool>(b.pending.pictures);  // into other tensors than it arrived in
     const auto send = [&](Tensor& t, const Tensor& usual) {
-      const Tensor to = t.shape() == usual.shape() ? usual : twin(t);
+      const Tensor to = !changes && t.shape() == usual.shape() ? usual : twin(t);
       stage_.send(++place, t, to);
       t = to;
     };
     send(b.image, inputs_[i].image);
     send(b.label, inputs_[i].label);
+    if (!changes) continue;
+    finish_augmentation(b);
+    const auto settle = [](Tensor& t, const Tensor& usual) {
+      if (!(t.shape() == usual.shape())) return;
+      usual.assign(t);
+      t = usual;
+    };
+    settle(b.image, inputs_[i].image);
+    settle(b.label, inputs_[i].label);
   }
   return batches;
 }

@@ -4,8 +4,9 @@
 
 namespace gf {
 
-void add_supervised_terms(Objective& objective, const SupervisedOptions& o, const Tensor& logits, const Tensor& label) {
-  if (o.ce != 0) objective.add("ce", o.ce, cross_entropy(logits, label, o.class_weights, o.ignore_index));
+void add_supervised_terms(Objective& objective, const SupervisedOptions& o, const Tensor& logits, const Tensor& label,
+                          const Tensor& ce) {
+  if (o.ce != 0) objective.add("ce", o.ce, ce ? ce : cross_entropy(logits, label, o.class_weights, o.ignore_index));
   if (o.dice != 0) objective.add("dice", o.dice, dice_loss(logits, label, o.ignore_index));
 }
 

@@ -18,9 +18,10 @@ struct SupervisedOptions {
   }
 };
 
-// Adds "ce" and "dice" to an objective; all on one device.
+// Adds "ce" and "dice" to an objective; all on one device. `ce` is the cross entropy where another loss's kernel has
+// made it already.
 void add_supervised_terms(Objective& objective, const SupervisedOptions& options, const Tensor& logits,
-                          const Tensor& label);
+                          const Tensor& label, const Tensor& ce = {});
 
 class SupervisedTask : public TrainingTask {
  public:

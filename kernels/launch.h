@@ -68,6 +68,7 @@ __device__ inline float4 load4(const float* p) { return *reinterpret_cast<const 
 __device__ inline void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 // a * b + c rounded twice, as the host does it; nvcc would fuse the two.
 __device__ inline float multiply_then_add(float a, float b, float c) { return __fadd_rn(__fmul_rn(a, b), c); }
+__device__ inline double multiply_then_add(double a, double b, double c) { return __dadd_rn(__dmul_rn(a, b), c); }
 // 16 bytes of anything; T is a trivially copyable type of that size.
 template <class T>
 __device__ T load16(const void* p) {

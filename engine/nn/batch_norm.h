@@ -5,12 +5,16 @@
 namespace gf {
 
 // Batch normalisation with the activation and residual addition behind it. gamma starts at 1, beta at 0, running mean
-// 0, running variance 1. File names as in PyTorch: weight, bias, running_mean, running_var.
+// 0, running variance 1, prelu's slope 0.25. File names as in PyTorch: weight, bias, running_mean, running_var; `slope`
+// is what PyTorch calls `weight` in the PReLU that follows.
 struct BatchNorm2d : Module {
   Tensor weight, bias, running_mean, running_var;
+  Tensor slope;  // with NormActivation::prelu, otherwise empty
   BatchNormShape shape;
 
-  BatchNorm2d(const Owner& owner, std::int64_t channels, NormActivation act = NormActivation::none, float eps = 1e-5f);
+  // slopes: one for all channels, or as many as there are channels.
+  BatchNorm2d(const Owner& owner, std::int64_t channels, NormActivation act = NormActivation::none, float eps = 1e-5f,
+              std::int64_t slopes = 1);
   Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
 
  protected:

@@ -24,9 +24,11 @@ Tensor inverse_std(const Tensor& variance, float eps) {
 }  // namespace
 
 // xhat = (x - mean) * inv_std, g = dy * act'(y):  dgamma = sum g xhat, dbeta = sum g, d_residual = g,
-// dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) in training, gamma inv_std g in evaluation
+// dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) in training, gamma inv_std g in evaluation;
+// prelu, z the sum before it: act'(.) is read from z, d_slope = sum dy min(z, 0)
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual) {
+                  const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual,
+                  const Tensor& slope) {
   require_one_dtype("batch_norm", x, residual);
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;
@@ -35,30 +37,46 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     inv_std = Tensor::empty(gamma.shape(), DType::f32, x.device());
     on(x.device(), [&](const auto& d) {
       batch_norm_train(d, p, x.view(), gamma.view(), beta.view(), view_or_null(residual), running_mean.mutable_view(),
-                       running_var.mutable_view(), mean.mutable_view(), inv_std.mutable_view(), y.mutable_view());
+                       running_var.mutable_view(), mean.mutable_view(), inv_std.mutable_view(), y.mutable_view(),
+                       view_or_null(slope));
     });
   } else {
     on(x.device(), [&](const auto& d) {
       batch_norm_eval(d, p, x.view(), gamma.view(), beta.view(), view_or_null(residual), running_mean.view(),
-                      running_var.view(), y.mutable_view());
+                      running_var.view(), y.mutable_view(), view_or_null(slope));
     });
     if (recording()) {
       mean = running_mean.detach();
       inv_std = inverse_std(running_var, p.eps);
     }
   }
+  struct Saved {
+    Tensor x, gamma, mean, inv_std;
+    Tensor y;                      // where act'(.) is read from it
+    Tensor slope, beta, residual;  // with prelu
+  };
+  Saved saved{x.detach(), gamma.detach(), mean, inv_std, {}, {}, {}, {}};
+  if (reads_output(p.act)) saved.y = y.detach();
+  if (p.act == NormActivation::prelu) {
+    saved.slope = slope.detach();
+    saved.beta = beta.detach();
+    if (residual) saved.residual = residual.detach();
+  }
   return record(
-      "batch_norm", y, {x, gamma, beta, residual},
-      [x = x.detach(), y = y.detach(), gamma = gamma.detach(), mean, inv_std, p, training](const Tensor& dy,
-                                                                                           const Needs& needs) {
-        std::vector<Tensor> g(4);
-        g[0] = Tensor::empty(x.shape(), x.dtype(), x.device());
-        for (const int i : {1, 2}) g[i] = Tensor::empty(gamma.shape(), DType::f32, x.device());
-        if (needs[3]) g[3] = Tensor::empty(x.shape(), x.dtype(), x.device());
+      "batch_norm", y, {x, gamma, beta, residual, slope},
+      [saved, p, training](const Tensor& dy, const Needs& needs) {
+        const Tensor& x = saved.x;
+        const auto like = [&](const Tensor& t) { return Tensor::empty(t.shape(), t.dtype(), x.device()); };
+        std::vector<Tensor> g{like(x), like(saved.gamma), like(saved.gamma), {}, {}};
+        if (needs[3]) g[3] = like(x);
+        if (saved.slope) g[4] = like(saved.slope);
         on(x.device(), [&](const auto& d) {
-          batch_norm_backward(d, p, training, x.view(), y.view(), dy.view(), gamma.view(), mean.view(), inv_std.view(),
-                              g[0].mutable_view(), g[1].mutable_view(), g[2].mutable_view(),
-                              g[3] ? g[3].mutable_view() : View{});
+          PreluBackward prelu;
+          if (saved.slope)
+            prelu = {saved.slope.view(), saved.beta.view(), view_or_null(saved.residual), g[4].mutable_view()};
+          batch_norm_backward(d, p, training, x.view(), view_or_null(saved.y), dy.view(), saved.gamma.view(),
+                              saved.mean.view(), saved.inv_std.view(), g[0].mutable_view(), g[1].mutable_view(),
+                              g[2].mutable_view(), g[3] ? g[3].mutable_view() : View{}, prelu);
         });
         return g;
       },

@@ -5,15 +5,32 @@
 namespace gf {
 
 // dx gets dy where the maximum was found
-Tensor max_pool(const Tensor& x, const PoolShape& p) {
+MaxPooled max_pool_with_index(const Tensor& x, const PoolShape& p) {
   const Tensor y = Tensor::empty(max_pool_output(x.shape(), p), x.dtype(), x.device());
   const Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
   on(x.device(), [&](const auto& d) { max_pool_forward(d, p, x.view(), y.mutable_view(), index.mutable_view()); });
-  return record(
+  const Tensor values = record(
       "max_pool", y, {x},
       [p, index, s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
         const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
         on(dy.device(), [&](const auto& d) { max_pool_backward(d, p, dy.view(), index.view(), dx.mutable_view()); });
+        return {dx};
+      },
+      Differentiable::once);
+  return {values, index};
+}
+
+Tensor max_pool(const Tensor& x, const PoolShape& p) { return max_pool_with_index(x, p).values; }
+
+// dx picks dy where the values went
+Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, const Shape& to) {
+  const Tensor y = Tensor::empty(to, x.dtype(), x.device());
+  on(x.device(), [&](const auto& d) { max_unpool_forward(d, p, x.view(), index.view(), y.mutable_view()); });
+  return record(
+      "max_unpool", y, {x},
+      [p, index = index.detach(), s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+        const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
+        on(dy.device(), [&](const auto& d) { max_unpool_backward(d, p, dy.view(), index.view(), dx.mutable_view()); });
         return {dx};
       },
       Differentiable::once);

@@ -1,6 +1,7 @@
 #include "engine/ops/salience.h"
 
 #include "engine/autograd.h"
+#include "engine/ops/shape.h"
 
 namespace gf {
 
@@ -22,43 +23,31 @@ Tensor salience(const Tensor& map, const SalienceShape& p) {
       Differentiable::once);
 }
 
-namespace {
-
-// Vertex and edge loss come from one kernel but are two ops on the tape, each with its own upstream weight; the
-// backward of one runs the kernel with the other's weight at zero.
-Tensor record_term(const char* name, const Tensor& loss, bool is_edge, const std::vector<Tensor>& student,
-                   const std::vector<Tensor>& teacher, const VariationGraphShape& p) {
-  return record(
-      name, loss, student,
-      [is_edge, teacher, p, s = student[0].detach(), t = student[1].detach()](const Tensor& dy, const Needs&) {
-        const Tensor zero = Tensor::scalar(0.0f, dy.device());
-        std::vector<Tensor> g{Tensor::empty(s.shape(), DType::f32, dy.device()),
-                              Tensor::empty(t.shape(), DType::f32, dy.device())};
+// Both losses are one result (1,1,1,2) on the tape, and dy their two upstream factors: one kernel makes the gradient of
+// both. A loss that nobody differentiates has the factor 0.
+VariationGraphLoss variation_graph_loss(const Tensor& student_shallow, const Tensor& student_deep,
+                                        const Tensor& teacher_shallow, const Tensor& teacher_deep,
+                                        const VariationGraphShape& p) {
+  const Tensor losses = Tensor::empty({1, 1, 1, 2}, DType::f32, student_shallow.device());
+  const Tensor s0 = student_shallow.detach(), s1 = student_deep.detach(), t0 = teacher_shallow.detach(),
+               t1 = teacher_deep.detach();
+  on(losses.device(), [&](const auto& d) {
+    variation_graph_forward(d, p, s0.view(), s1.view(), t0.view(), t1.view(), losses.view_channels(0, 1).mutable_view(),
+                            losses.view_channels(1, 1).mutable_view());
+  });
+  const Tensor both = record(
+      "variation_graph", losses, {student_shallow, student_deep},
+      [=](const Tensor& dy, const Needs&) {
+        std::vector<Tensor> g{Tensor::empty(s0.shape(), DType::f32, dy.device()),
+                              Tensor::empty(s1.shape(), DType::f32, dy.device())};
         on(dy.device(), [&](const auto& d) {
-          variation_graph_backward(d, p, s.view(), t.view(), teacher[0].view(), teacher[1].view(),
-                                   (is_edge ? zero : dy).view(), (is_edge ? dy : zero).view(), g[0].mutable_view(),
-                                   g[1].mutable_view());
+          variation_graph_backward(d, p, s0.view(), s1.view(), t0.view(), t1.view(), dy.view_channels(0, 1).view(),
+                                   dy.view_channels(1, 1).view(), g[0].mutable_view(), g[1].mutable_view());
         });
         return g;
       },
       Differentiable::once);
-}
-
-}  // namespace
-
-VariationGraphLoss variation_graph_loss(const Tensor& student_shallow, const Tensor& student_deep,
-                                        const Tensor& teacher_shallow, const Tensor& teacher_deep,
-                                        const VariationGraphShape& p) {
-  const std::vector<Tensor> student{student_shallow, student_deep};
-  const std::vector<Tensor> teacher{teacher_shallow.detach(), teacher_deep.detach()};
-  const Tensor vertex = Tensor::empty({}, DType::f32, student_shallow.device());
-  const Tensor edge = Tensor::empty({}, DType::f32, student_shallow.device());
-  on(student_shallow.device(), [&](const auto& d) {
-    variation_graph_forward(d, p, student[0].view(), student[1].view(), teacher[0].view(), teacher[1].view(),
-                            vertex.mutable_view(), edge.mutable_view());
-  });
-  return {record_term("variation_graph_vertex", vertex, false, student, teacher, p),
-          record_term("variation_graph_edge", edge, true, student, teacher, p)};
+  return {slice_channels(both, 0, 1), slice_channels(both, 1, 1)};
 }
 
 }  // namespace gf

@@ -28,7 +28,7 @@ float activate(float v, [[maybe_unused]] float slope) {
     v = 0.0f > v ? 0.0f : v;
     return 6.0f < v ? 6.0f : v;
   }
-  if constexpr (act == NormActivation::leaky_relu) return v > 0.0f ? v : slope * v;
+  if constexpr (act == NormActivation::leaky_relu || act == NormActivation::prelu) return v > 0.0f ? v : slope * v;
   return v;
 }
 
@@ -68,32 +68,31 @@ void chunk_statistics(const float* x, std::int64_t pixels, std::int64_t stride, 
   }
 }
 
-// y = act((x - mean) * scale + offset + residual), the three vectors repeated to the row's length
+// y = act((x - mean) * scale + offset + residual), the vectors repeated to the row's length
 void normalise(const BatchNormShape& shape, const ConstView& x, const ConstView& residual, const float* mean,
-               const float* scale, const float* offset, const Rows& rows, const View& y) {
+               const float* scale, const float* offset, const float* slope, const Rows& rows, const View& y) {
   const float *px = data_as<float>(x), *pr = data_as<float>(residual);
   float* py = data_as<float>(y);
   const std::int64_t sx = rows.stride(x), sy = rows.stride(y), sr = pr == nullptr ? 0 : rows.stride(residual);
-  const float slope = shape.slope;
   cpu::with_activation(shape.act, [&](auto act) {
-    cpu::parallel_for_backwards(rows.count, std::max<std::int64_t>(1, cpu::kNormGrain / rows.length),
-                                [&](std::int64_t begin, std::int64_t end) {
-                                  for (std::int64_t r = begin; r < end; ++r) {
-                                    const float *from = px + r * sx, *add = pr + r * sr;
-                                    float* to = py + r * sy;
-                                    const std::int64_t length = rows.length_of(r);
-                                    if (pr == nullptr) {
+    cpu::parallel_for_backwards(
+        rows.count, std::max<std::int64_t>(1, cpu::kNormGrain / rows.length),
+        [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t r = begin; r < end; ++r) {
+            const float *from = px + r * sx, *add = pr + r * sr;
+            float* to = py + r * sy;
+            const std::int64_t length = rows.length_of(r);
+            if (pr == nullptr) {
 #pragma omp simd
-                                      for (std::int64_t i = 0; i < length; ++i)
-                                        to[i] = activate<act.value>((from[i] - mean[i]) * scale[i] + offset[i], slope);
-                                    } else {
+              for (std::int64_t i = 0; i < length; ++i)
+                to[i] = activate<act.value>((from[i] - mean[i]) * scale[i] + offset[i], slope[i]);
+            } else {
 #pragma omp simd
-                                      for (std::int64_t i = 0; i < length; ++i)
-                                        to[i] = activate<act.value>((from[i] - mean[i]) * scale[i] + offset[i] + add[i],
-                                                                    slope);
-                                    }
-                                  }
-                                });
+              for (std::int64_t i = 0; i < length; ++i)
+                to[i] = activate<act.value>((from[i] - mean[i]) * scale[i] + offset[i] + add[i], slope[i]);
+            }
+          }
+        });
   });
 }
 
@@ -105,10 +104,10 @@ bool all_dense(const ConstView& x, const ConstView& y, const ConstView& residual
 
 void batch_norm_train(const Cpu& cpu, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
                       ConstView residual, View running_mean, View running_var, View saved_mean, View saved_inv_std,
-                      View y) {
+                      View y, ConstView slope) {
   const char* kernel = "batch_norm_train";
   require_view(kernel, "x", x);
-  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y, slope);
   require_vector(kernel, "saved_mean", saved_mean, x.c);
   require_vector(kernel, "saved_inv_std", saved_inv_std, x.c);
   if (x.count() == 0) return;
@@ -118,13 +117,15 @@ void batch_norm_train(const Cpu& cpu, const BatchNormShape& shape, ConstView x, 
   const Rows rows(x.shape(), all_dense(x, y, residual));
   Scratch scratch(cpu, kernel,
                   2 * Scratch::bytes<double>(chunks.count * c) + Scratch::bytes<float>(chunks.count * c) +
-                      3 * Scratch::bytes<float>(rows.length));
+                      4 * Scratch::bytes<float>(rows.length));
   double* chunk_mean = scratch.take<double>(chunks.count * c);
   double* chunk_m2 = scratch.take<double>(chunks.count * c);
   float* shift = scratch.take<float>(chunks.count * c);
   float* mean = scratch.take<float>(rows.length);
   float* scale = scratch.take<float>(rows.length);
   float* offset = scratch.take<float>(rows.length);
+  float* slopes = scratch.take<float>(rows.length);
+  cpu::fill_slopes(shape, slope, rows, slopes);
 
   const float* px = data_as<float>(x);
   parallel_for(chunks.count, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -158,21 +159,23 @@ void batch_norm_train(const Cpu& cpu, const BatchNormShape& shape, ConstView x, 
     rv[i] = static_cast<float>((1.0 - momentum) * static_cast<double>(rv[i]) + momentum * var * unbiased);
   }
   for (float* v : {mean, scale, offset}) rows.repeat(v);
-  normalise(shape, x, residual, mean, scale, offset, rows, y);
+  normalise(shape, x, residual, mean, scale, offset, slopes, rows, y);
 }
 
 void batch_norm_eval(const Cpu& cpu, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
-                     ConstView residual, ConstView running_mean, ConstView running_var, View y) {
+                     ConstView residual, ConstView running_mean, ConstView running_var, View y, ConstView slope) {
   const char* kernel = "batch_norm_eval";
   require_view(kernel, "x", x);
-  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y, slope);
   if (x.count() == 0) return;
 
   const Rows rows(x.shape(), all_dense(x, y, residual));
-  Scratch scratch(cpu, kernel, 3 * Scratch::bytes<float>(rows.length));
+  Scratch scratch(cpu, kernel, 4 * Scratch::bytes<float>(rows.length));
   float* mean = scratch.take<float>(rows.length);
   float* scale = scratch.take<float>(rows.length);
   float* offset = scratch.take<float>(rows.length);
+  float* slopes = scratch.take<float>(rows.length);
+  cpu::fill_slopes(shape, slope, rows, slopes);
   for (std::int64_t i = 0; i < x.c; ++i) {
     mean[i] = data_as<float>(running_mean)[i];
     scale[i] = static_cast<float>(data_as<float>(gamma)[i] /
@@ -180,7 +183,7 @@ void batch_norm_eval(const Cpu& cpu, const BatchNormShape& shape, ConstView x, C
     offset[i] = data_as<float>(beta)[i];
   }
   for (float* v : {mean, scale, offset}) rows.repeat(v);
-  normalise(shape, x, residual, mean, scale, offset, rows, y);
+  normalise(shape, x, residual, mean, scale, offset, slopes, rows, y);
 }
 
 }  // namespace gf

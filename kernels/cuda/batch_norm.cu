@@ -154,9 +154,9 @@ struct RunningFactors {
 };
 
 // y = act((x - mean) * scale + offset + residual), from the last chunk to the first.
-template <class T, int kWidth, class Factors>
+template <class T, int kWidth, class Factors, class Act>
 __global__ void gf_batch_norm_apply_kernel(Plane<const T> x, Plane<const T> residual, Plane<T> y, int c, Cut cut,
-                                           Factors factors, Activation act) {
+                                           Factors factors, Act activation) {
   const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * kWidth;
   if (channel >= c) return;
   const int chunk = static_cast<int>(gridDim.y - 1 - blockIdx.y), strips = static_cast<int>(blockDim.y);
@@ -168,12 +168,13 @@ __global__ void gf_batch_norm_apply_kernel(Plane<const T> x, Plane<const T> resi
     scale[j] = f.y;
     offset[j] = f.z;
   }
+  const auto act = activation.template of_channels<kWidth>(channel);
   walk_strip<kRun<kWidth, 2>>(cut.length(chunk), [&](auto pixels, int p) {
     float v[pixels.value][kWidth], r[pixels.value][kWidth];
     load_run(x, first + p, strips, channel, v);
     load_run(residual, first + p, strips, channel, r);
     for (int k = 0; k < pixels.value; ++k) {
-      for (int j = 0; j < kWidth; ++j) v[k][j] = act((v[k][j] - mean[j]) * scale[j] + offset[j] + r[k][j]);
+      for (int j = 0; j < kWidth; ++j) v[k][j] = act((v[k][j] - mean[j]) * scale[j] + offset[j] + r[k][j], j);
       store_elements<kWidth>(y.at(first + p + k * strips, channel), v[k]);
     }
   });
@@ -190,21 +191,26 @@ void with_width(const ConstView& x, const ConstView& residual, const ConstView& 
 }
 
 template <class T, int kWidth, class Factors>
-void apply(const Gpu& gpu, const BatchNormShape& shape, const ConstView& x, const ConstView& residual, const View& y,
-           const Factors& factors) {
+void apply(const Gpu& gpu, const BatchNormShape& shape, const ConstView& x, const ConstView& residual,
+           const ConstView& slope, const View& y, const Factors& factors) {
   const Cut cut(x.c / kWidth, x.pixels(), kMapBlocks);
-  launch_independent(gpu, gf_batch_norm_apply_kernel<T, kWidth, Factors>, cut.grid(), cut.block(), plane<T>(x),
-                     plane<T>(residual), plane<T>(y), static_cast<int>(x.c), cut, factors, Activation(shape));
+  const auto with = [&](const auto& act) {
+    launch_independent(gpu, gf_batch_norm_apply_kernel<T, kWidth, Factors, std::decay_t<decltype(act)>>, cut.grid(),
+                       cut.block(), plane<T>(x), plane<T>(residual), plane<T>(y), static_cast<int>(x.c), cut, factors,
+                       act);
+  };
+  if (shape.act == NormActivation::prelu) return with(Slopes(slope));
+  with(Activation(shape));
 }
 
 }  // namespace
 
 void batch_norm_train(const Gpu& gpu, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
                       ConstView residual, View running_mean, View running_var, View saved_mean, View saved_inv_std,
-                      View y) {
+                      View y, ConstView slope) {
   const char* kernel = "batch_norm_train";
   require_float(kernel, "x", x);
-  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y, slope);
   require_vector(kernel, "saved_mean", saved_mean, x.c);
   require_vector(kernel, "saved_inv_std", saved_inv_std, x.c);
   check_pixels(kernel, x);
@@ -223,21 +229,21 @@ void batch_norm_train(const Gpu& gpu, const BatchNormShape& shape, ConstView x, 
     const LaunchSize finishers = finish_block(cut, c);
     launch(gpu, gf_batch_norm_statistics_kernel, blocks_for(c, finishers.x), finishers, 0, parts, c, cut, update,
            factors);
-    apply<T, kWidth>(gpu, shape, x, residual, y, BatchFactors{factors});
+    apply<T, kWidth>(gpu, shape, x, residual, slope, y, BatchFactors{factors});
   });
 }
 
 void batch_norm_eval(const Gpu& gpu, const BatchNormShape& shape, ConstView x, ConstView gamma, ConstView beta,
-                     ConstView residual, ConstView running_mean, ConstView running_var, View y) {
+                     ConstView residual, ConstView running_mean, ConstView running_var, View y, ConstView slope) {
   const char* kernel = "batch_norm_eval";
   require_float(kernel, "x", x);
-  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y);
+  require_norm_forward(kernel, shape, x, gamma, beta, residual, running_mean, running_var, y, slope);
   check_pixels(kernel, x);
   if (x.count() == 0) return;
   const RunningFactors factors{data_as<float>(running_mean), data_as<float>(running_var), data_as<float>(gamma),
                                data_as<float>(beta), shape.eps};
   with_width(x, residual, y, [&](auto element, auto width) {
-    apply<decltype(element), width.value>(gpu, shape, x, residual, y, factors);
+    apply<decltype(element), width.value>(gpu, shape, x, residual, slope, y, factors);
   });
 }
 

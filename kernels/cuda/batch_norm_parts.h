@@ -106,8 +106,8 @@ __device__ void sum_strips(Value (&v)[kCount], Scratch scratch) {
   }
 }
 
-// Every activation as one formula, so that a kernel need not be made for each. Comparisons let a NaN through, and are
-// false against a cap of NaN: no cap.
+// Every activation without a learned slope as one formula, so that a kernel need not be made for each. Comparisons let
+// a NaN through, and are false against a cap of NaN: no cap.
 struct Activation {
   float slope = 1.0f, cap = std::numeric_limits<float>::quiet_NaN();
   bool cuts = false;  // slope 0, also of an infinite value
@@ -117,7 +117,11 @@ struct Activation {
     if (shape.act == NormActivation::relu6) cap = 6.0f;
     if (shape.act == NormActivation::leaky_relu) slope = shape.slope;
   }
-  __device__ float operator()(float v) const {
+  template <int kWidth>
+  __device__ const Activation& of_channels(int) const {
+    return *this;
+  }
+  __device__ float operator()(float v, int) const {
     const float low = cuts ? 0.0f : slope * v;
     const float floored = v < 0.0f ? low : v;
     return floored > cap ? cap : floored;
@@ -127,6 +131,27 @@ struct Activation {
     const bool passes = y > 0.0f && !(y >= cap);
     const float low = cuts ? 0.0f : slope * dy;
     return passes ? dy : low;
+  }
+};
+
+// The learned slope of prelu, one number (step 0) or one a channel (step 1).
+struct Slopes {
+  const float* data;
+  int step;
+
+  explicit Slopes(const ConstView& slope) : data(data_as<float>(slope)), step(slope.c == 1 ? 0 : 1) {}
+  // Of a thread's channels.
+  template <int kWidth>
+  struct Pack {
+    float slope[kWidth];
+
+    __device__ float operator()(float v, int j) const { return v < 0.0f ? slope[j] * v : v; }
+  };
+  template <int kWidth>
+  __device__ Pack<kWidth> of_channels(int channel) const {
+    Pack<kWidth> pack;
+    for (int j = 0; j < kWidth; ++j) pack.slope[j] = data[(channel + j) * step];
+    return pack;
   }
 };
 

@@ -143,6 +143,7 @@ T atomicCAS(const Address& a, T expected, T v) {
 }
 
 inline float multiply_then_add(float a, float b, float c) { return a * b + c; }  // the host fuses nothing
+inline double multiply_then_add(double a, double b, double c) { return a * b + c; }
 
 // ---- 16 bytes at once
 

@@ -123,6 +123,44 @@ TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not; othe
   CHECK(!(take(other, 1)[0] == first[0]));
 }
 
+TEST_CASE("loader: pictures changed later, on any device, are those the workers would have made") {
+  const TemporaryFolder folder;
+  Dataset d = pictures(folder, 9, 8, 8);
+  d.preprocessing.label_map.ignore_index = 255;
+  Augmentation all = lively();
+  all.rot90 = true;
+  all.offset = all.gamma = 0.2f;
+  Augmentation moved = all, mirrored, none;
+  moved.gain = moved.offset = moved.gamma = 0;
+  mirrored.hflip = mirrored.rot90 = true;
+  for (const Augmentation& how : {all, moved, mirrored, none}) {
+    LoaderOptions o;
+    o.batch_size = 4;
+    o.threads = 2;
+    o.seed = 3;
+    o.augmentation = how;
+    Loader now(d, Split::train, o);
+    const std::vector<Seen> want = take(now, 6);
+    o.augment_later = true;
+    for (const Device& device : {cpu_device(), simt_device(), simt_device(3)}) {
+      Loader later(d, Split::train, o);
+      bool unchanged = true;
+      for (const Seen& expected : want) {
+        Batch b = later.next();
+        CHECK(static_cast<bool>(b.pending.pictures) == how.any());
+        unchanged = unchanged && see(b) == expected;
+        b.image = b.image.to(device);
+        b.label = b.label.to(device);
+        finish_augmentation(b);
+        CHECK(see(b) == expected);
+        CHECK(same_device(b.image.device(), device));
+        CHECK(!b.pending.pictures);
+      }
+      CHECK(unchanged == !how.any());
+    }
+  }
+}
+
 TEST_CASE("loader: a resumed run sees the batches the unbroken one would have seen") {
   const TemporaryFolder folder;
   const Dataset d = pictures(folder, 9);

@@ -141,6 +141,21 @@ TEST_CASE("a run interrupted and resumed ends with the bits of the unbroken run"
   CHECK(resumed.best_step == whole_result.best_step);
 }
 
+TEST_CASE("a run whose pictures are changed on the device is the run whose loader changes them") {
+  const auto train = [](bool later) {
+    const TemporaryFolder folder;
+    Supervised run("fanet", 0.05);
+    LoaderOptions o = loader_options();
+    o.augmentation.gain = o.augmentation.gamma = 0.2f;
+    o.augment_later = later;
+    Loader loader(discs(), Split::train, o);
+    Recorder recorder;
+    run_training(*run.task, loader, options(folder.path(), 3), recorder);
+    return weights_of(*run.network);
+  };
+  CHECK(same_bits(train(false), train(true)));
+}
+
 TEST_CASE("gradient accumulation gives the gradient of the mean of its micro-batches") {
   const TemporaryFolder folder;
   Supervised run("fanet", 0.05);

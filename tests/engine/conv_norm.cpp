@@ -39,7 +39,8 @@ struct Layer : Module {
 
 TEST_CASE("conv_norm: folded and not, every kind of convolution and activation") {
   const Tensor x = numbers({2, 9, 7, 6}, 5);
-  for (const NormActivation act : {NormActivation::none, NormActivation::relu, NormActivation::relu6})
+  for (const NormActivation act :
+       {NormActivation::none, NormActivation::relu, NormActivation::relu6, NormActivation::prelu})
     for (const bool bias : {false, true})
       for (const int groups : {1, 2, 6}) {
         CAPTURE(static_cast<int>(act));
@@ -52,7 +53,8 @@ TEST_CASE("conv_norm: folded and not, every kind of convolution and activation")
         CHECK(!layer.conv.folded.weight);  // only frozen layers fold
         layer.freeze();
         const Tensor folded = conv_norm(layer.conv, layer.bn, x);
-        CHECK(static_cast<bool>(layer.conv.folded.weight) == (act != NormActivation::relu6));
+        const bool folds = act == NormActivation::none || act == NormActivation::relu;
+        CHECK(static_cast<bool>(layer.conv.folded.weight) == folds);
         CHECK(relative_error(folded, apart) < 2e-6);
         CHECK(max_difference(conv_norm(layer.conv, layer.bn, x, residual), with) == 0);
       }
@@ -71,6 +73,21 @@ TEST_CASE("conv_norm: a frozen layer in training mode, or under a tape, is not f
   CHECK(!layer.conv.folded.weight);
   backward(sum(y));
   CHECK(x.grad());  // gradients still reach what is in front of a frozen layer
+}
+
+TEST_CASE("BatchNorm2d: prelu's slope is a parameter that starts at 0.25, one or one a channel") {
+  for (const std::int64_t slopes : {1, 6}) {
+    struct Net : Module {
+      BatchNorm2d bn;
+      explicit Net(std::int64_t n) : bn({this, "bn"}, 6, NormActivation::prelu, 1e-5f, n) {}
+    } net(slopes);
+    net.initialise(3);
+    CHECK(net.parameters().size() == 3);
+    CHECK(net.parameters()[2].name == "bn.slope");
+    CHECK(net.bn.slope.to_vector() == std::vector<float>(static_cast<std::size_t>(slopes), 0.25f));
+    backward(sum(net.bn(numbers({2, 3, 4, 6}, 9))));
+    CHECK(net.bn.slope.grad().shape() == net.bn.slope.shape());
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "engine/ops/activation.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/convolution.h"
+#include "engine/ops/distillation_loss.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/losses.h"
 #include "engine/ops/matmul.h"
@@ -112,7 +113,8 @@ TEST_CASE("labels out of range are counted and refused, with the settings that h
   const Tensor z = Tensor::zeros({1, 2, 2, 3});
   const Tensor label = Tensor::from(std::vector<std::int32_t>{0, 3, -1, 255}, {1, 2, 2, 1});
   for (const auto& text :
-       {error_text([&] { cross_entropy(z, label, {}, 255); }), error_text([&] { dice_loss(z, label, 255); })}) {
+       {error_text([&] { cross_entropy(z, label, {}, 255); }), error_text([&] { dice_loss(z, label, 255); }),
+        error_text([&] { distillation_loss(z, z, label, {}, {.ignore_index = 255}); })}) {
     CHECK(contains(text, "labels out of range: label tensor [1,2,2,1]: expected 0..2, found 2 pixels outside"));
     CHECK(contains(text, "data.label_map"));
   }

@@ -1,3 +1,5 @@
+#include "engine/ops/arithmetic.h"
+#include "engine/ops/distillation_loss.h"
 #include "engine/ops/losses.h"
 #include "engine/ops/salience.h"
 #include "tests/harness/op_case.h"
@@ -46,6 +48,40 @@ OpCase kd_case(const Shape& z, float tau, bool element_mean) {
           .order = 1};
 }
 
+// Each of the two losses alone, and both with factors of their own.
+void add_distillation(OpCases& cases, const Shape& z, const DistillationLoss& p, bool weights, Fill label) {
+  std::vector<Input> inputs{in(z, normal(2)), fixed(z, normal(2)), labels(label_shape(z), std::move(label))};
+  if (weights) {
+    inputs.push_back(fixed({1, 1, 1, z.c}, uniform(0.2, 2)));
+    inputs.back().dense = true;
+  }
+  const std::pair<const char*, std::pair<float, float>> factors[] = {
+      {", ce", {1.0f, 0.0f}}, {", kd", {0.0f, 1.0f}}, {", both", {0.7f, -1.3f}}};
+  for (const auto& [name, factor] : factors) {
+    const auto [ce, kd] = factor;
+    cases.push_back(
+        {.op = "distillation_loss",
+         .variant = text(z) + (weights ? ", class weights" : "") + ", ignore " + std::to_string(p.ignore_index) +
+                    ", tau " + std::to_string(p.tau) + (p.element_mean ? ", element mean" : ", pixel mean") + name,
+         .inputs = inputs,
+         .run =
+             [=, ce = ce, kd = kd](const Tensors& x) {
+               const DistillationLosses both = distillation_loss(x[0], x[1], x[2], weights ? x[3] : Tensor(), p);
+               return kd == 0 ? both.ce : ce == 0 ? both.kd : ce * both.ce + kd * both.kd;
+             },
+         .reference =
+             [=, ce = static_cast<double>(ce), kd = static_cast<double>(kd)](const Arrays& x) {
+               Array y = reference::cross_entropy(x[0], x[2], weights ? &x[3] : nullptr, p.ignore_index);
+               y.v[0] =
+                   ce * y.v[0] + kd * reference::kd_loss(x[0], x[1], static_cast<double>(p.tau), p.element_mean).v[0];
+               return y;
+             },
+         .order = 1,
+         // the losses of a single pixel can be about 0
+         .tolerance = z.pixels() == 1 ? 1e-4 : 1e-5});
+  }
+}
+
 }  // namespace
 
 OpCases loss_cases() {
@@ -64,6 +100,10 @@ OpCases loss_cases() {
       cases.push_back(kd_case(z, 1.0f, element_mean));
       cases.push_back(kd_case(z, 4.0f, element_mean));
     }
+    for (const bool weights : {false, true}) {
+      add_distillation(cases, z, {kNoIgnore, 1.0f, weights}, weights, class_ids(classes));
+      add_distillation(cases, z, {255, 4.0f, !weights}, weights, class_ids_or(classes, 255));
+    }
     cases.push_back({.op = "mse_loss",
                      .variant = text(z),
                      .inputs = {in(z), fixed(z)},
@@ -72,6 +112,7 @@ OpCases loss_cases() {
                      .order = 1});
   }
   cases.push_back(cross_entropy_case({1, 2, 3, 4}, true, 255, constant(255), ", every pixel is ignored"));
+  add_distillation(cases, {1, 2, 3, 4}, {255, 1.0f, false}, true, constant(255));
   cases.push_back(dice_case({1, 4, 5, 4}, kNoIgnore, 1e-5f, class_ids(2), ", classes without a pixel"));
   cases.push_back(dice_case({1, 2, 3, 4}, 255, 1e-5f, constant(255), ", every pixel is ignored"));
   return cases;
@@ -99,19 +140,29 @@ void add_variation(OpCases& cases, std::int64_t n, std::int64_t channels, std::i
   const std::string name = text(s) + ", " + edges + (p.reduction == GraphReduction::sum ? ", sum" : ", mean");
   const std::vector<Input> inputs{float32(in(s)), float32(in(s)), float32(fixed(s)), float32(fixed(s))};
   const auto loss = [=](const Tensors& x) { return variation_graph_loss(x[0], x[1], x[2], x[3], p); };
-  cases.push_back(
-      {.op = "variation_graph_vertex",
-       .variant = name,
-       .inputs = inputs,
-       .run = [=](const Tensors& x) { return loss(x).vertex; },
-       .reference = [=](const Arrays& x) { return reference::variation_vertex(x[0], x[1], x[2], x[3], p.reduction); },
-       .order = 1});
-  cases.push_back({.op = "variation_graph_edge",
-                   .variant = name,
-                   .inputs = inputs,
-                   .run = [=](const Tensors& x) { return loss(x).edge; },
-                   .reference = [=](const Arrays& x) { return reference::variation_edge(x[0], x[1], x[2], x[3], p); },
-                   .order = 1});
+  const auto add = [&](const char* which, std::function<Tensor(const VariationGraphLoss&)> of,
+                       std::function<Array(const Array&, const Array&)> of_reference) {
+    cases.push_back({.op = "variation_graph",
+                     .variant = name + which,
+                     .inputs = inputs,
+                     .run = [=](const Tensors& x) { return of(loss(x)); },
+                     .reference =
+                         [=](const Arrays& x) {
+                           return of_reference(reference::variation_vertex(x[0], x[1], x[2], x[3], p.reduction),
+                                               reference::variation_edge(x[0], x[1], x[2], x[3], p));
+                         },
+                     .order = 1});
+  };
+  add(
+      ", vertex", [](const auto& l) { return l.vertex; }, [](const Array& vertex, const Array&) { return vertex; });
+  add(
+      ", edge", [](const auto& l) { return l.edge; }, [](const Array&, const Array& edge) { return edge; });
+  add(
+      ", both", [](const auto& l) { return 0.9f * l.vertex + 0.1f * l.edge; },
+      [](Array vertex, const Array& edge) {
+        vertex.v[0] = static_cast<double>(0.9f) * vertex.v[0] + static_cast<double>(0.1f) * edge.v[0];
+        return vertex;
+      });
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ OpCases perf_cases(const PerfSizes& sizes) {
             [](const Tensors& t) { return dice_loss(t[0], t[1]); }),
       layer("kd_loss", {in(logits), fixed(logits)}, [](const Tensors& t) { return kd_loss(t[0], t[1]); }),
       layer("salience", {in(map)}, [](const Tensors& t) { return salience(t[0], {}); }),
-      layer("variation_graph_edge", {in(graph), in(graph), fixed(graph), fixed(graph)},
+      layer("variation_graph", {in(graph), in(graph), fixed(graph), fixed(graph)},
             [](const Tensors& t) { return variation_graph_loss(t[0], t[1], t[2], t[3], {}).edge; }),
   };
 }

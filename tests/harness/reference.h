@@ -57,12 +57,14 @@ Array transposed_convolution(const Array& x, const Array& w, const Array* bias, 
                              int output_pad);
 Array matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b);
 
-// Layers (reference_layers.cpp). `residual` may be null.
-Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+// Layers (reference_layers.cpp). `residual` may be null; `slope` is prelu's.
+Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
                        const BatchNormShape& p);
-Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array& mean,
-                      const Array& variance, const BatchNormShape& p);
+Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
+                      const Array& mean, const Array& variance, const BatchNormShape& p);
 Array max_pool(const Array& x, const PoolShape& p);
+// `values`, one a window of `map`, at the places of the windows' maxima.
+Array max_unpool(const Array& values, const Array& map, const PoolShape& p);
 Array adaptive_avg_pool(const Array& x, std::int64_t height, std::int64_t width);
 Array resize(const Array& x, std::int64_t height, std::int64_t width, ResizeMode mode);
 Array resize_adjoint(const Array& dy, const Shape& to, ResizeMode mode);

@@ -3,7 +3,7 @@
 namespace gf::test::reference {
 namespace {
 
-double activate(const BatchNormShape& p, double v) {
+double activate(const BatchNormShape& p, double slope, double v) {
   switch (p.act) {
     case NormActivation::none:
       return v;
@@ -15,19 +15,21 @@ double activate(const BatchNormShape& p, double v) {
       note_kink(v - 6);
       return std::clamp(v, 0.0, 6.0);
     case NormActivation::leaky_relu:
+    case NormActivation::prelu:
       note_kink(v);
-      return v > 0 ? v : static_cast<double>(p.slope) * v;
+      return v > 0 ? v : slope * v;
   }
   return v;
 }
 
-Array normalise(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+Array normalise(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
                 const std::vector<double>& mean, const std::vector<double>& variance, const BatchNormShape& p) {
   Array y(x.shape);
   for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) {
     const auto i = static_cast<std::size_t>(c);
     const double hat = (x.at(n, h, w, c) - mean[i]) / std::sqrt(variance[i] + static_cast<double>(p.eps));
-    y.at(n, h, w, c) = activate(p, gamma.v[i] * hat + beta.v[i] + (residual ? residual->at(n, h, w, c) : 0.0));
+    const double a = slope ? slope->v[i % slope->v.size()] : static_cast<double>(p.slope);
+    y.at(n, h, w, c) = activate(p, a, gamma.v[i] * hat + beta.v[i] + (residual ? residual->at(n, h, w, c) : 0.0));
   });
   return y;
 }
@@ -62,7 +64,7 @@ void for_each_tap(const Array& x, const Array& y, ResizeMode mode, const Term& t
 
 }  // namespace
 
-Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
                        const BatchNormShape& p) {
   std::vector<double> mean(gamma.v.size()), variance(gamma.v.size());
   const double count = static_cast<double>(x.shape.pixels());
@@ -71,12 +73,12 @@ Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, co
     const double d = x.v[i] - mean[i % mean.size()];
     variance[i % mean.size()] += d * d / count;
   }
-  return normalise(x, gamma, beta, residual, mean, variance, p);
+  return normalise(x, gamma, beta, residual, slope, mean, variance, p);
 }
 
-Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array& mean,
-                      const Array& variance, const BatchNormShape& p) {
-  return normalise(x, gamma, beta, residual, mean.v, variance.v, p);
+Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
+                      const Array& mean, const Array& variance, const BatchNormShape& p) {
+  return normalise(x, gamma, beta, residual, slope, mean.v, variance.v, p);
 }
 
 Array max_pool(const Array& x, const PoolShape& p) {
@@ -90,6 +92,18 @@ Array max_pool(const Array& x, const PoolShape& p) {
     std::sort(window.rbegin(), window.rend());
     if (window.size() > 1) note_kink((window[0] - window[1]) / 2);
     y.at(n, oh, ow, c) = window[0];
+  });
+  return y;
+}
+
+Array max_unpool(const Array& values, const Array& map, const PoolShape& p) {
+  Array y(map.shape);
+  const Array maxima = max_pool(map, p);
+  for_each_element(map.shape, [&](auto n, auto h, auto w, auto c) {
+    const auto oh = h / p.kernel, ow = w / p.kernel;
+    if (maxima.inside(oh, ow) && map.at(n, h, w, c) == maxima.at(n, oh, ow, c)) {
+      y.at(n, h, w, c) = values.at(n, oh, ow, c);
+    }
   });
   return y;
 }

@@ -67,7 +67,7 @@ TEST_CASE("batch_norm_train: output, saved and running statistics") {
     for_cases<decltype(element)>([&](auto& fresh) {
       const Values x = fresh.x.values(), old_mean = fresh.running_mean.values(), old_var = fresh.running_var.values();
       const Statistics s = statistics(x, fresh.shape.c);
-      const Values y = normalised(fresh.p, x, s, fresh.gamma.values(), fresh.beta.values(), fresh.added_values());
+      const Values y = fresh.expected(s);
       const Values inv_std = inverse_std(fresh.p, s);
       Values new_mean, new_var;
       const double n = static_cast<double>(fresh.shape.pixels()), m = static_cast<double>(fresh.p.momentum);
@@ -91,8 +91,7 @@ TEST_CASE("batch_norm_eval: running statistics") {
   for_every_element([](auto element, double rounding) {
     for_cases<decltype(element)>([&](auto& fresh) {
       const Statistics s{fresh.running_mean.values(), fresh.running_var.values()};
-      const Values y =
-          normalised(fresh.p, fresh.x.values(), s, fresh.gamma.values(), fresh.beta.values(), fresh.added_values());
+      const Values y = fresh.expected(s);
       run_case(fresh, [&](const auto& device, auto& c) {
         c.eval(device);
         CHECK(relative_error(c.y.values(), y) < 1e-6 + rounding);
@@ -107,9 +106,7 @@ TEST_CASE("batch_norm_backward: closed form in double") {
       const Statistics s = statistics(fresh.x.values(), fresh.shape.c);
       fresh.mean = Buffer<>::of(fresh.vector(), 0, s.mean);
       fresh.inv_std = Buffer<>::of(fresh.vector(), 0, inverse_std(fresh.p, s));
-      fresh.y = decltype(fresh.y)::of(
-          fresh.shape, fresh.x.view().pixel_stride - fresh.shape.c,
-          normalised(fresh.p, fresh.x.values(), s, fresh.gamma.values(), fresh.beta.values(), fresh.added_values()));
+      fresh.y = decltype(fresh.y)::of(fresh.shape, fresh.x.view().pixel_stride - fresh.shape.c, fresh.expected(s));
       for (const bool training : {true, false}) {  // false: statistics as constants
         const Gradients want = reference_backward(fresh, training);
         run_case(fresh, [&](const auto& device, auto& c) {
@@ -118,6 +115,9 @@ TEST_CASE("batch_norm_backward: closed form in double") {
           CHECK(relative_error(c.dx.values(), want.dx) < 2e-6 + static_cast<double>(1 + c.p.slope) * rounding);
           CHECK(relative_error(c.dgamma.values(), want.dgamma) < 2e-6);
           CHECK(relative_error(c.dbeta.values(), want.dbeta) < 2e-6);
+          if (c.p.act == Act::prelu)
+            for (std::size_t i = 0; i < want.d_slope.size(); ++i)
+              CHECK(std::fabs(c.d_slope.values()[i] - want.d_slope[i]) <= 1e-6 * want.slope_terms);
           if (c.adds) CHECK(relative_error(c.d_residual.values(), want.g) < 1e-6 + rounding);
         });
       }
@@ -132,15 +132,18 @@ TEST_CASE("batch_norm_backward: central differences of the forward in double") {
         INFO("training ", training, " act ", static_cast<int>(act), " residual ", adds);
         const Case<> fresh({2, 3, 2, 3}, 1, act, adds);
         const Values x = fresh.x.values(), gamma = fresh.gamma.values(), beta = fresh.beta.values();
-        const Values residual = fresh.added_values(), dy = fresh.dy.values();
+        const Values residual = fresh.added_values(), dy = fresh.dy.values(), slopes = fresh.slope.values();
         const Statistics fixed = statistics(x, 3);
-        const auto loss = [&](const Values& xs, const Values& g, const Values& b, const Values& r) {
-          return dot(dy, normalised(fresh.p, xs, training ? statistics(xs, 3) : fixed, g, b, r));
+        const auto loss = [&](const Values& xs, const Values& g, const Values& b, const Values& r, const Values& a) {
+          return dot(dy, normalised(fresh.p, xs, training ? statistics(xs, 3) : fixed, g, b, r, a));
         };
-        const Values dx = central_difference([&](const Values&v) { return loss(v, gamma, beta, residual); }, x),
-                     dgamma = central_difference([&](const Values&v) { return loss(x, v, beta, residual); }, gamma),
-                     dbeta = central_difference([&](const Values&v) { return loss(x, gamma, v, residual); }, beta),
-                     dr = central_difference([&](const Values&v) { return loss(x, gamma, beta, v); }, residual);
+        const Values dx = central_difference([&](const Values&v) { return loss(v, gamma, beta, residual, slopes); }, x),
+                     dgamma =
+                         central_difference([&](const Values&v) { return loss(x, v, beta, residual, slopes); }, gamma),
+                     dbeta =
+                         central_difference([&](const Values&v) { return loss(x, gamma, v, residual, slopes); }, beta),
+                     dr = central_difference([&](const Values&v) { return loss(x, gamma, beta, v, slopes); }, residual),
+                     da = central_difference([&](const Values&v) { return loss(x, gamma, beta, residual, v); }, slopes);
         on_every_device([&](const auto& device) {
           Case<> c = fresh;
           c.train(device);
@@ -148,6 +151,7 @@ TEST_CASE("batch_norm_backward: central differences of the forward in double") {
           CHECK(relative_error(c.dx.values(), dx) < 1e-5);
           CHECK(relative_error(c.dgamma.values(), dgamma) < 1e-5);
           CHECK(relative_error(c.dbeta.values(), dbeta) < 1e-5);
+          if (act == Act::prelu) CHECK(relative_error(c.d_slope.values(), da) < 1e-5);
           if (adds) CHECK(relative_error(c.d_residual.values(), dr) < 1e-5);
           return c.outputs();
         });
@@ -159,7 +163,7 @@ TEST_CASE("batch_norm_train: statistics hold for large means and for a first pix
     INFO("mean ", mean);
     const Case<> fresh({4, 64, 64, 16}, 0, Act::none, false, mean - 1, mean + 1);
     const Statistics s = statistics(fresh.x.values(), 16);
-    const Values y = normalised(fresh.p, fresh.x.values(), s, fresh.gamma.values(), fresh.beta.values(), {});
+    const Values y = fresh.expected(s);
     on_every_device([&](const auto& device) {
       Case<> c = fresh;
       c.train(device);
@@ -205,7 +209,7 @@ TEST_CASE("batch_norm: a constant channel and a single pixel have variance 0") {
 
 TEST_CASE("batch_norm: no pixels change nothing, and gradients of parameters are zero") {
   on_every_device([&](const auto& device) {
-    Case<> c({0, 3, 3, 5}, 0, Act::relu, true);
+    Case<> c({0, 3, 3, 5}, 0, Act::prelu, true);
     const Values before = c.running_var.values();
     c.train(device);
     CHECK(same_bits(c.running_var.values(), before));
@@ -213,6 +217,7 @@ TEST_CASE("batch_norm: no pixels change nothing, and gradients of parameters are
     c.backward(device, true);
     CHECK(same_bits(c.dgamma.values(), Values(5)));
     CHECK(same_bits(c.dbeta.values(), Values(5)));
+    CHECK(same_bits(c.d_slope.values(), Values(5)));
     return c.outputs();
   });
 }
@@ -261,12 +266,45 @@ TEST_CASE("batch_norm_backward: without an activation y need not be there") {
 }
 
 TEST_CASE("batch_norm: the same bits on any number of threads") {
-  same_on_any_threads([] {
-    const Cpu cpu{workspace};
-    Case<> c({3, 61, 53, 48}, 0, Act::relu, true);
-    c.train(cpu);
-    c.backward(cpu, true);
-    return c.outputs();
+  for (const Act act : {Act::relu, Act::prelu})
+    for (const bool adds : {true, false})
+      same_on_any_threads([&] {
+        const Cpu cpu{workspace};
+        Case<> c({3, 61, 53, 48}, 0, act, adds);
+        c.train(cpu);
+        c.backward(cpu, true);
+        return c.outputs();
+      });
+}
+
+TEST_CASE("batch_norm: prelu with a slope of 0 is relu, with one of 1 no activation") {
+  on_every_device([&](const auto& device) {
+    Values all;
+    for (const auto& [slope, act] : {std::pair{0.0f, Act::relu}, std::pair{1.0f, Act::none}}) {
+      Case<> plain({2, 5, 7, 12}, 3, act, true), learned({2, 5, 7, 12}, 3, Act::prelu, true);
+      for (std::int64_t i = 0; i < learned.slope.shape().c; ++i) learned.slope.at(0, i) = slope;
+      for (Case<>* c : {&plain, &learned}) {
+        c->train(device);
+        c->backward(device, true);
+      }
+      CHECK(relative_error(learned.y.values(), plain.y.values()) == 0);
+      CHECK(relative_error(learned.dx.values(), plain.dx.values()) == 0);
+      CHECK(relative_error(learned.d_residual.values(), plain.d_residual.values()) == 0);
+      append(all, learned.outputs());
+    }
+    return all;
+  });
+}
+
+TEST_CASE("batch_norm_backward: in evaluation an infinite x does not reach dx through prelu but by its slope") {
+  on_every_device([&](const auto& device) {
+    Case<> c({1, 2, 3, 4}, 0, Act::prelu, false);
+    c.mean = c.running_mean;
+    c.inv_std = Buffer<>::of(c.vector(), 0, {1, 1, 1, 1});
+    c.x.at(2, 1) = -std::numeric_limits<float>::infinity();
+    c.backward(device, false);
+    for (const double v : c.dx.values()) CHECK(std::isfinite(v));
+    return c.dx.values();
   });
 }
 
