@@ -108,21 +108,28 @@ Tensor square(const Tensor& x) {
                 [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {2.0f * (dy * x)}; });
 }
 
-// d sum(x) = broadcast of dy
-Tensor sum_to(const Tensor& x, const Shape& to, float alpha) {
-  if (x.shape() == to) return alpha == 1.0f ? x : alpha * x;
-  Tensor y = Tensor::empty(to, x.dtype(), x.device());
+namespace {
+
+// d sum(x) = broadcast of dy. The result may be float32 where x is bf16.
+Tensor sum_as(DType dtype, const Tensor& x, const Shape& to, float alpha) {
+  if (x.shape() == to) return cast(alpha == 1.0f ? x : alpha * x, dtype);
+  Tensor y = Tensor::empty(to, dtype, x.device());
   on(x.device(), [&](const auto& d) { sum_to(d, alpha, x.view(), y.mutable_view()); });
-  return record("sum_to", y, {x}, [s = x.shape(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-    return {broadcast_to(alpha == 1.0f ? dy : alpha * dy, s)};
-  });
+  return record("sum_to", y, {x},
+                [s = x.shape(), from = x.dtype(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+                  return {broadcast_to(cast(alpha == 1.0f ? dy : alpha * dy, from), s)};
+                });
 }
+
+}  // namespace
+
+Tensor sum_to(const Tensor& x, const Shape& to, float alpha) { return sum_as(x.dtype(), x, to, alpha); }
 
 Tensor sum(const Tensor& x) { return sum_to(x, {}); }
 Tensor mean(const Tensor& x) { return sum_to(x, {}, 1.0f / static_cast<float>(std::max<std::int64_t>(x.count(), 1))); }
 Tensor spatial_mean(const Tensor& x) {
   const Shape& s = x.shape();
-  return sum_to(x, {s.n, 1, 1, s.c}, 1.0f / static_cast<float>(std::max<std::int64_t>(s.h * s.w, 1)));
+  return sum_as(DType::f32, x, {s.n, 1, 1, s.c}, 1.0f / static_cast<float>(std::max<std::int64_t>(s.h * s.w, 1)));
 }
 
 // d broadcast(x) = sum of dy over the repeated axes
