@@ -4,6 +4,7 @@
 
 #include "engine/ops/activation.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/pooling.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/shape.h"
@@ -34,8 +35,9 @@ Tensor SKConv::operator()(const Tensor& x) const {
   const Tensor b = conv_norm(conv3, bn3, x);
   const Tensor s = spatial_mean(a) + spatial_mean(b);
   const Tensor z = conv_norm(squeeze, bn_squeeze, s);
-  // The softmax over two branches is a sigmoid of their difference.
-  const Tensor w5 = sigmoid(attend5(z) - attend3(z));
+  // The softmax over two branches is a sigmoid of their difference. In mixed precision the attention is float32 to
+  // here: pictures of a batch have similar means, and batch norm would blow their rounding up ten- to twentyfold.
+  const Tensor w5 = cast(sigmoid(attend5(z) - attend3(z)), x.dtype());
   return w5 * (a - b) + b;
 }
 

@@ -1,7 +1,6 @@
 #include "engine/nn/conv_norm.h"
 
 #include "engine/autograd.h"
-#include "engine/nn/weights_as.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/convolution.h"
 
@@ -25,12 +24,12 @@ const Conv2d::Folded& folded(const Conv2d& conv, const BatchNorm2d& bn, const De
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual) {
   const NormActivation act = bn.shape.act;
   const bool folds = bn.frozen() && conv.frozen() && !bn.training() && !residual &&
-                     (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad();
+                     (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad() &&
+                     x.dtype() == DType::f32;
   if (!folds) return bn(conv(x), residual);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
-  const Tensor weight = weights_as(f.weight, x.dtype()), bias = weights_as(f.bias, x.dtype());
-  return act == NormActivation::relu ? convolution_relu_inference(x, weight, bias, conv.shape)
-                                     : convolution(x, weight, bias, conv.shape);
+  return act == NormActivation::relu ? convolution_relu_inference(x, f.weight, f.bias, conv.shape)
+                                     : convolution(x, f.weight, f.bias, conv.shape);
 }
 
 }  // namespace gf

@@ -1,6 +1,7 @@
 #include "engine/ops/activation.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/unary.h"
 
@@ -16,6 +17,7 @@ Tensor apply_backward(Unary op, float p, const Tensor& x, const Tensor& dy) {
 
 // For f piecewise linear: linear in dy, and f'' = 0 almost everywhere, so its own derivative is itself.
 Tensor piecewise_linear_backward(Unary op, float p, const Tensor& x, const Tensor& dy) {
+  const OpScope scope("piecewise_linear_backward");
   return record("piecewise_linear_backward", apply_backward(op, p, x, dy), {dy},
                 [op, p, x](const Tensor& g, const Needs&) -> std::vector<Tensor> {
                   return {piecewise_linear_backward(op, p, x, g)};
@@ -23,6 +25,7 @@ Tensor piecewise_linear_backward(Unary op, float p, const Tensor& x, const Tenso
 }
 
 Tensor piecewise_linear(const char* name, Unary op, float p, const Tensor& x) {
+  const OpScope scope(name);
   return record(name, apply_unary(op, p, x), {x},
                 [op, p, x = x.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
                   return {piecewise_linear_backward(op, p, x, dy)};
@@ -37,6 +40,7 @@ Tensor relu6(const Tensor& x) { return piecewise_linear("relu6", Unary::relu6, 0
 
 // d tanh(x) = (1 - tanh(x)^2) dx. From x, not from the result: in bf16 1 - y^2 would be mostly y's rounding.
 Tensor tanh(const Tensor& x) {
+  const OpScope scope("tanh");
   return record("tanh", apply_unary(Unary::tanh, 0, x), {x},
                 [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
                   if (!recording()) return {apply_backward(Unary::tanh, 0, x, dy)};
@@ -46,6 +50,7 @@ Tensor tanh(const Tensor& x) {
 
 // d sigmoid(x) = s (1 - s) dx
 Tensor sigmoid(const Tensor& x) {
+  const OpScope scope("sigmoid");
   return record("sigmoid", apply_unary(Unary::sigmoid, 0, x), {x},
                 [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
                   if (!recording()) return {apply_backward(Unary::sigmoid, 0, x, dy)};

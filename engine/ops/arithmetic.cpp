@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/unary.h"
 #include "kernels/elementwise.h"
@@ -32,6 +33,7 @@ Tensor if_needed(bool needed, auto&& make) { return needed ? make() : Tensor(); 
 
 // d(a+b) = da + db
 Tensor operator+(const Tensor& a, const Tensor& b) {
+  const OpScope scope("add");
   return record("add", compute("add", Binary::add, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy, sa); }),
@@ -41,6 +43,7 @@ Tensor operator+(const Tensor& a, const Tensor& b) {
 
 // d(a-b) = da - db
 Tensor operator-(const Tensor& a, const Tensor& b) {
+  const OpScope scope("sub");
   return record("sub", compute("sub", Binary::sub, a, b), {a, b},
                 [sa = a.shape(), sb = b.shape()](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy, sa); }),
@@ -50,6 +53,7 @@ Tensor operator-(const Tensor& a, const Tensor& b) {
 
 // d(ab) = b da + a db
 Tensor operator*(const Tensor& a, const Tensor& b) {
+  const OpScope scope("mul");
   return record("mul", compute("mul", Binary::mul, a, b), {a, b},
                 [a, b](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy * b, a.shape()); }),
@@ -59,6 +63,7 @@ Tensor operator*(const Tensor& a, const Tensor& b) {
 
 // d(a/b) = da / b - (a / b^2) db
 Tensor operator/(const Tensor& a, const Tensor& b) {
+  const OpScope scope("div");
   return record("div", compute("div", Binary::div, a, b), {a, b},
                 [a, b](const Tensor& dy, const Needs& needs) -> std::vector<Tensor> {
                   return {if_needed(needs[0], [&] { return sum_to(dy / b, a.shape()); }),
@@ -68,6 +73,7 @@ Tensor operator/(const Tensor& a, const Tensor& b) {
 
 // d(alpha x) = alpha dx
 Tensor operator*(float alpha, const Tensor& x) {
+  const OpScope scope("scale");
   return record("scale", apply_unary(Unary::scale, alpha, x), {x},
                 [alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {alpha * dy}; });
 }
@@ -75,6 +81,7 @@ Tensor operator-(const Tensor& x) { return -1.0f * x; }
 
 // d(x + a) = dx
 Tensor operator+(const Tensor& x, float a) {
+  const OpScope scope("shift");
   return record("shift", apply_unary(Unary::shift, a, x), {x},
                 [](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {dy}; });
 }
@@ -82,6 +89,7 @@ Tensor operator+(const Tensor& x, float a) {
 // d exp(x) = exp(x) dx. The saved result is off the tape; where the gradient itself is taped it is computed anew from
 // x.
 Tensor exp(const Tensor& x) {
+  const OpScope scope("exp");
   const Tensor y = apply_unary(Unary::exp, 0, x);
   return record("exp", y, {x}, [x, y = y.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {dy * (recording() ? exp(x) : y)};
@@ -90,12 +98,14 @@ Tensor exp(const Tensor& x) {
 
 // d log(x) = dx / x
 Tensor log(const Tensor& x) {
+  const OpScope scope("log");
   return record("log", apply_unary(Unary::log, 0, x), {x},
                 [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {dy / x}; });
 }
 
 // d sqrt(x) = dx / (2 sqrt(x))
 Tensor sqrt(const Tensor& x) {
+  const OpScope scope("sqrt");
   const Tensor y = apply_unary(Unary::sqrt, 0, x);
   return record("sqrt", y, {x}, [x, y = y.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {0.5f * (dy / (recording() ? sqrt(x) : y))};
@@ -104,29 +114,39 @@ Tensor sqrt(const Tensor& x) {
 
 // d x^2 = 2 x dx
 Tensor square(const Tensor& x) {
+  const OpScope scope("square");
   return record("square", apply_unary(Unary::square, 0, x), {x},
                 [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {2.0f * (dy * x)}; });
 }
 
-// d sum(x) = broadcast of dy
-Tensor sum_to(const Tensor& x, const Shape& to, float alpha) {
-  if (x.shape() == to) return alpha == 1.0f ? x : alpha * x;
-  Tensor y = Tensor::empty(to, x.dtype(), x.device());
+namespace {
+
+// d sum(x) = broadcast of dy. The result may be float32 where x is bf16.
+Tensor sum_as(DType dtype, const Tensor& x, const Shape& to, float alpha) {
+  const OpScope scope("sum_to");
+  if (x.shape() == to) return cast(alpha == 1.0f ? x : alpha * x, dtype);
+  Tensor y = Tensor::empty(to, dtype, x.device());
   on(x.device(), [&](const auto& d) { sum_to(d, alpha, x.view(), y.mutable_view()); });
-  return record("sum_to", y, {x}, [s = x.shape(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
-    return {broadcast_to(alpha == 1.0f ? dy : alpha * dy, s)};
-  });
+  return record("sum_to", y, {x},
+                [s = x.shape(), from = x.dtype(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+                  return {broadcast_to(cast(alpha == 1.0f ? dy : alpha * dy, from), s)};
+                });
 }
+
+}  // namespace
+
+Tensor sum_to(const Tensor& x, const Shape& to, float alpha) { return sum_as(x.dtype(), x, to, alpha); }
 
 Tensor sum(const Tensor& x) { return sum_to(x, {}); }
 Tensor mean(const Tensor& x) { return sum_to(x, {}, 1.0f / static_cast<float>(std::max<std::int64_t>(x.count(), 1))); }
 Tensor spatial_mean(const Tensor& x) {
   const Shape& s = x.shape();
-  return sum_to(x, {s.n, 1, 1, s.c}, 1.0f / static_cast<float>(std::max<std::int64_t>(s.h * s.w, 1)));
+  return sum_as(DType::f32, x, {s.n, 1, 1, s.c}, 1.0f / static_cast<float>(std::max<std::int64_t>(s.h * s.w, 1)));
 }
 
 // d broadcast(x) = sum of dy over the repeated axes
 Tensor broadcast_to(const Tensor& x, const Shape& to) {
+  const OpScope scope("broadcast_to");
   if (x.shape() == to) return x;
   const Tensor zero = Tensor::zeros(to, x.device(), x.dtype());
   return record("broadcast_to", compute("broadcast_to", Binary::add, zero, x), {x},

@@ -24,7 +24,7 @@ Tensor square(const Tensor& x);
 Tensor sum_to(const Tensor& x, const Shape& to, float alpha = 1.0f);
 Tensor sum(const Tensor& x);           // scalar
 Tensor mean(const Tensor& x);          // scalar
-Tensor spatial_mean(const Tensor& x);  // (n,1,1,c): global average pooling
+Tensor spatial_mean(const Tensor& x);  // (n,1,1,c), float32 of bf16 too: global average pooling
 Tensor broadcast_to(const Tensor& x, const Shape& to);
 
 }  // namespace gf

@@ -1,6 +1,7 @@
 #include "engine/ops/batch_norm.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
 
@@ -29,6 +30,7 @@ Tensor inverse_std(const Tensor& variance, float eps) {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual,
                   const Tensor& slope) {
+  const OpScope scope("batch_norm");
   require_one_dtype("batch_norm", x, residual);
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;

@@ -1,6 +1,7 @@
 #include "engine/ops/cast.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -18,6 +19,7 @@ Tensor converted(const Tensor& x, DType to) {
 
 // d cast(x) = dx
 Tensor cast(const Tensor& x, DType to) {
+  const OpScope scope("cast");
   if (x.dtype() == to) return x;
   return record("cast", converted(x, to), {x},
                 [from = x.dtype()](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {cast(dy, from)}; });

@@ -1,6 +1,7 @@
 #include "engine/ops/convolution.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/convolution_log.h"
@@ -38,6 +39,7 @@ Tensor input_grad(const char* op, const Tensor& dy, const Tensor& w, const Tenso
 
 // dx = input_grad(dy, w), dw = weight_grad(x, dy), db = sum of dy over pixels
 Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
+  const OpScope scope("convolution");
   return record("convolution", forward(x, w, bias, p, ConvolutionActivation::none), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);
@@ -57,12 +59,14 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
 }
 
 Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
+  const OpScope scope("convolution_relu_inference");
   return forward(x, w, bias, p, ConvolutionActivation::relu);
 }
 
 // With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
                               int output_pad) {
+  const OpScope scope("transposed_convolution");
   const Shape &s = x.shape(), &k = w.shape();
   if (k.n != s.c)
     fail("transposed convolution: weight does not fit", "x " + s.str() + ", w " + k.str(),
@@ -83,6 +87,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
 
 // Linear in dy and in w: d/d(dy) = convolution(g, w), d/dw = weight_grad(g, dy)
 Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x, const ConvolutionShape& p) {
+  const OpScope scope("convolution_input_grad");
   return record("convolution_input_grad", input_grad("convolution_input_grad", dy, w, {}, x, p), {dy, w},
                 [dy, w, p](const Tensor& g, const Needs& needs) {
                   std::vector<Tensor> r(2);
@@ -94,6 +99,7 @@ Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x,
 
 // Linear in x and in dy: d/dx = input_grad(dy, g), d/d(dy) = convolution(x, g)
 Tensor convolution_weight_grad(const Tensor& x, const Tensor& dy, const Shape& w, const ConvolutionShape& p) {
+  const OpScope scope("convolution_weight_grad");
   require_one_dtype("convolution_weight_grad", x, dy);
   Tensor dw = Tensor::empty(w, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { convolution_weight_grad(d, p, x.view(), dy.view(), dw.mutable_view(), View{}); });

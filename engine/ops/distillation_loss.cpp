@@ -1,6 +1,7 @@
 #include "engine/ops/distillation_loss.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/label_check.h"
 #include "engine/ops/shape.h"
 
@@ -10,6 +11,7 @@ namespace gf {
 // A loss that nobody differentiates has the factor 0.
 DistillationLosses distillation_loss(const Tensor& student, const Tensor& teacher, const Tensor& label,
                                      const Tensor& class_weights, const DistillationLoss& p) {
+  const OpScope scope("distillation_loss");
   const Tensor losses = Tensor::empty({1, 1, 1, 2}, DType::f32, student.device());
   const Tensor bad = Tensor::empty({}, DType::i32, student.device());
   const auto run = [p, z = student.detach(), teacher = teacher.detach(), label, class_weights](

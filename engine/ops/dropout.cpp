@@ -1,5 +1,7 @@
 #include "engine/ops/dropout.h"
 
+#include "engine/op_scope.h"
+
 #include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -7,6 +9,7 @@
 namespace gf {
 
 Tensor dropout2d(const Tensor& x, float p, Random& random) {
+  const OpScope scope("dropout2d");
   if (p < 0 || p >= 1) fail("dropout probability out of range", "dropout2d", "0 <= p < 1", std::to_string(p));
   if (p == 0) return x;
   const Shape& s = x.shape();

@@ -1,6 +1,7 @@
 #include "engine/ops/losses.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/label_check.h"
 
@@ -23,6 +24,7 @@ Tensor record_loss(const char* name, const Tensor& loss, const Tensor& z, Kernel
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights, int ignore_index) {
+  const OpScope scope("cross_entropy");
   const Tensor loss = Tensor::empty({}, DType::f32, logits.device());
   const auto weights = [class_weights] { return class_weights ? class_weights.view() : ConstView{}; };
   const Tensor bad = Tensor::empty({}, DType::i32, logits.device());
@@ -37,6 +39,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& cl
 }
 
 Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, float smooth) {
+  const OpScope scope("dice_loss");
   const Tensor loss = Tensor::empty({}, DType::f32, logits.device());
   const Tensor sums = Tensor::empty({1, 1, 1, 3 * logits.shape().c}, DType::f32, logits.device());
   const Tensor bad = Tensor::empty({}, DType::i32, logits.device());
@@ -51,6 +54,7 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
 }
 
 Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool element_mean) {
+  const OpScope scope("kd_loss");
   require_one_dtype("kd_loss", student, teacher);
   const Tensor loss = Tensor::empty({}, DType::f32, student.device());
   const Tensor t = teacher.detach();
@@ -62,6 +66,7 @@ Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool ele
 }
 
 Tensor mse_loss(const Tensor& a, const Tensor& b) {
+  const OpScope scope("mse_loss");
   require_one_dtype("mse_loss", a, b);
   const Tensor loss = Tensor::empty({}, DType::f32, a.device());
   const Tensor target = b.detach();

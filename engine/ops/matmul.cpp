@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/mac_counter.h"
@@ -19,6 +20,7 @@ Tensor unbatch(const Tensor& g, const Shape& to) { return g.shape() == to ? g : 
 
 // y = a b:  da = dy b^T, db = a^T dy; with transposes the factors change places so that no data is transposed.
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  const OpScope scope("matmul");
   const Shape &s = a.shape(), &t = b.shape();
   const std::int64_t rows = transpose_a ? s.c : s.w, inner = transpose_a ? s.w : s.c;
   const std::int64_t inner_b = transpose_b ? t.c : t.w, cols = transpose_b ? t.w : t.c;

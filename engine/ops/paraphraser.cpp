@@ -4,6 +4,7 @@
 
 #include "engine/autograd.h"
 #include "engine/nn/weights_as.h"
+#include "engine/op_scope.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -29,6 +30,7 @@ bool paraphraser_kernels_take(const Tensor& x) {
 }
 
 Tensor paraphraser_layer_inference(const Tensor& x, const Tensor& w, const Tensor& bias, float slope) {
+  const OpScope scope("paraphraser_layer_inference");
   const Shape& s = x.shape();
   const Tensor y = Tensor::empty({s.n, s.h, s.w, w.shape().n}, DType::bf16, x.device());
   const Tensor weight = half(w);
@@ -40,6 +42,7 @@ Tensor paraphraser_layer_inference(const Tensor& x, const Tensor& w, const Tenso
 
 Tensor paraphraser_narrow_layers_inference(const Tensor& x, const Tensor& w1, const Tensor& bias1, const Tensor& w2,
                                            const Tensor& bias2, float slope) {
+  const OpScope scope("paraphraser_narrow_layers_inference");
   const Shape& s = x.shape();
   const Tensor y = Tensor::empty({s.n, s.h, s.w, w2.shape().n}, DType::bf16, x.device());
   const Tensor first = half(w1), second = half(w2);

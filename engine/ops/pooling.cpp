@@ -1,11 +1,13 @@
 #include "engine/ops/pooling.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 
 namespace gf {
 
 // dx gets dy where the maximum was found
 MaxPooled max_pool_with_index(const Tensor& x, const PoolShape& p) {
+  const OpScope scope("max_pool");
   const Tensor y = Tensor::empty(max_pool_output(x.shape(), p), x.dtype(), x.device());
   const Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
   on(x.device(), [&](const auto& d) { max_pool_forward(d, p, x.view(), y.mutable_view(), index.mutable_view()); });
@@ -24,6 +26,7 @@ Tensor max_pool(const Tensor& x, const PoolShape& p) { return max_pool_with_inde
 
 // dx picks dy where the values went
 Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, const Shape& to) {
+  const OpScope scope("max_unpool");
   const Tensor y = Tensor::empty(to, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { max_unpool_forward(d, p, x.view(), index.view(), y.mutable_view()); });
   return record(
@@ -38,6 +41,7 @@ Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, cons
 
 // dx spreads dy / area over each cell
 Tensor adaptive_avg_pool(const Tensor& x, std::int64_t height, std::int64_t width) {
+  const OpScope scope("adaptive_avg_pool");
   const Shape& s = x.shape();
   const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { adaptive_avg_pool_forward(d, x.view(), y.mutable_view()); });

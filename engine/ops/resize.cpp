@@ -1,12 +1,14 @@
 #include "engine/ops/resize.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 
 namespace gf {
 namespace {
 
 // The adjoint of resize, whose adjoint is resize again.
 Tensor resize_adjoint(const Tensor& dy, const Shape& to, ResizeMode mode) {
+  const OpScope scope("resize_adjoint");
   const Tensor dx = Tensor::empty(to, dy.dtype(), dy.device());
   on(dy.device(), [&](const auto& d) { resize_backward(d, mode, dy.view(), dx.mutable_view()); });
   return record("resize_adjoint", dx, {dy},
@@ -18,6 +20,7 @@ Tensor resize_adjoint(const Tensor& dy, const Shape& to, ResizeMode mode) {
 }  // namespace
 
 Tensor resize(const Tensor& x, std::int64_t height, std::int64_t width, ResizeMode mode) {
+  const OpScope scope("resize");
   const Shape& s = x.shape();
   if (s.h == height && s.w == width) return x;
   const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());

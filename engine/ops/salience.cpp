@@ -1,12 +1,14 @@
 #include "engine/ops/salience.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/shape.h"
 
 namespace gf {
 
 // df scatters dv to the positions the patches came from
 Tensor salience(const Tensor& map, const SalienceShape& p) {
+  const OpScope scope("salience");
   const Shape& s = map.shape();
   const Tensor positions = Tensor::empty({s.n, 1, 1, s.c}, DType::i32, map.device());
   const Tensor patches = Tensor::empty({s.n, 1, s.c, static_cast<std::int64_t>(p.k) * p.k}, DType::f32, map.device());
@@ -28,6 +30,7 @@ Tensor salience(const Tensor& map, const SalienceShape& p) {
 VariationGraphLoss variation_graph_loss(const Tensor& student_shallow, const Tensor& student_deep,
                                         const Tensor& teacher_shallow, const Tensor& teacher_deep,
                                         const VariationGraphShape& p) {
+  const OpScope scope("variation_graph");
   const Tensor losses = Tensor::empty({1, 1, 1, 2}, DType::f32, student_shallow.device());
   const Tensor s0 = student_shallow.detach(), s1 = student_deep.detach(), t0 = teacher_shallow.detach(),
                t1 = teacher_deep.detach();

@@ -1,6 +1,7 @@
 #include "engine/ops/shape.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -10,6 +11,7 @@ namespace {
 
 // The adjoint of a slice: zeros with dy in the slice's place.
 Tensor pad_channels(const Tensor& x, std::int64_t begin, std::int64_t total) {
+  const OpScope scope("pad_channels");
   const Shape& s = x.shape();
   Tensor y = Tensor::zeros({s.n, s.h, s.w, total}, x.device(), x.dtype());
   on(x.device(), [&](const auto& d) { copy(d, x.view(), y.view_channels(begin, s.c).mutable_view()); });
@@ -19,6 +21,7 @@ Tensor pad_channels(const Tensor& x, std::int64_t begin, std::int64_t total) {
 }
 
 Tensor pad_images(const Tensor& x, std::int64_t begin, std::int64_t total) {
+  const OpScope scope("pad_images");
   const Shape& s = x.shape();
   Tensor y = Tensor::zeros({total, s.h, s.w, s.c}, x.device(), x.dtype());
   on(x.device(), [&](const auto& d) { copy(d, x.view(), y.view_images(begin, s.n).mutable_view()); });
@@ -30,6 +33,7 @@ Tensor pad_images(const Tensor& x, std::int64_t begin, std::int64_t total) {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& to) {
+  const OpScope scope("reshape");
   return record("reshape", x.to_dense().view_shape(to), {x},
                 [s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {reshape(dy, s)}; });
 }
@@ -49,6 +53,7 @@ Tensor slice_images(const Tensor& x, std::int64_t begin, std::int64_t count) {
 }
 
 Tensor concat_channels(const std::vector<Tensor>& parts) {
+  const OpScope scope("concat_channels");
   if (parts.empty()) fail("concatenation of nothing", "concat_channels");
   Shape s = parts[0].shape();
   s.c = 0;

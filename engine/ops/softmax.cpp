@@ -1,6 +1,7 @@
 #include "kernels/softmax.h"
 
 #include "engine/autograd.h"
+#include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/softmax.h"
@@ -21,6 +22,7 @@ Tensor softmax_gradient(const Tensor& y, const Tensor& dy) {
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
+  const OpScope scope("softmax");
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { softmax(d, x.view(), y.mutable_view()); });
   // In bf16 the gradient is worked from x in float32: y's rounding would be most of a difference that cancels.
@@ -35,6 +37,7 @@ Tensor softmax(const Tensor& x) {
 
 // dx = dy - softmax(x) sum_c dy
 Tensor log_softmax(const Tensor& x) {
+  const OpScope scope("log_softmax");
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { log_softmax(d, x.view(), y.mutable_view()); });
   return record("log_softmax", y, {x}, [x](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
@@ -43,6 +46,7 @@ Tensor log_softmax(const Tensor& x) {
 }
 
 Tensor argmax_channels(const Tensor& x) {
+  const OpScope scope("argmax_channels");
   const Tensor y = Tensor::empty(without_channels(x.shape()), DType::i32, x.device());
   on(x.device(), [&](const auto& d) { argmax_channels(d, x.view(), y.mutable_view()); });
   return y;

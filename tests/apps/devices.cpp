@@ -44,6 +44,35 @@ TEST_CASE("a run on simt: trained, resumed on cpu, and its predictions those of 
   CHECK(different_masks(t.path() + "/cpu", t.path() + "/simt:3") == 0);
 }
 
+TEST_CASE("--amp bf16: refused on cpu, trains on simt, its checkpoint predicts in float32 anywhere") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path()), run_folder = t.path() + "/run";
+  const std::string small = " --set model.width=0.1 --set train.max_iterations=3 -o " + run_folder;
+  Outcome o = run("train -q -c " + config + " --amp bf16 --device cpu" + small);
+  CHECK(o.code == 2);
+  CHECK(o.text == "graphflow: error: --amp bf16 needs --device cuda or simt\n");
+  o = run("train -q -c " + config + " --amp bf16 --device simt" + small);
+  INFO(o.text);
+  REQUIRE(o.code == 0);
+  CHECK(read_text(run_folder + "/config.toml").find("amp = \"bf16\"") != std::string::npos);
+  const std::string model = run_folder + "/checkpoints/final.gfm";
+  CHECK(run("info " + model).text.find("bf16") == std::string::npos);  // weights are float32
+  for (const char* device : {"cpu", "simt:3"}) {
+    o = run("predict -m " + model + " --device " + device + " -i " + t.path() + "/data/images -o " + t.path() + "/" +
+            device);
+    CHECK_MESSAGE(o.code == 0, o.text);
+  }
+  CHECK(different_masks(t.path() + "/cpu", t.path() + "/simt:3") == 0);
+}
+
+TEST_CASE("selftest --dtype bf16: on simt, not on cpu") {
+  const Outcome o = run("selftest --device simt --dtype bf16 --family pooling");
+  INFO(o.text);
+  CHECK(o.code == 0);
+  CHECK(o.text.find("checks passed on simt in bf16") != std::string::npos);
+  CHECK(run("selftest --device cpu --dtype bf16").code == 2);
+}
+
 TEST_CASE("selftest: a family on a device, its table as JSON, and what is not there") {
   const TemporaryFolder t;
   const std::string file = t.path() + "/selftest.json";

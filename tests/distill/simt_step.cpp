@@ -2,84 +2,17 @@
 // every gradient, the running statistics, and the parameters after the optimiser.
 #include <doctest/doctest.h>
 
-#include "distill/distillation.h"
-#include "distill/paraphrase.h"
-#include "engine/autograd.h"
-#include "engine/optim/optimizer.h"
-#include "tests/harness/golden.h"
-#include "tests/harness/op_case.h"
+#include "tests/distill/one_step.h"
 
 namespace gf::test {
 namespace {
-
-constexpr int kClasses = 3;
-
-// `gain` multiplies the pictures.
-Batch random_batch(std::int64_t size, double gain, const Device& device) {
-  Generator g(2);
-  Array image({2, size, size, 1}), ids({2, size, size, 1});
-  normal()(image, g);
-  for (double& v : image.v) v *= gain;
-  class_ids(kClasses)(ids, g);
-  Batch batch;
-  batch.image = to_tensor(image, Layout::dense).to(device);
-  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(device);
-  return batch;
-}
-
-struct Outcome {
-  std::vector<TermReport> terms;
-  std::vector<NamedTensor> gradients, after;  // of the student, on the CPU
-  double gradient_norm = 0;
-  std::vector<float> reconstruction;  // the paraphrasers' losses
-};
-
-NamedTensor on_cpu(const NamedTensor& t, const Tensor& value) { return {t.name, value.to(cpu_device()), t.layout}; }
-
-Outcome one_step(const Device& device, const DistillationOptions& settings, double gain = 1) {
-  const auto teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.1});
-  const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = kClasses, .width = 0.2});
-  teacher->initialise(1);
-  student->initialise(2);
-  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
-  paraphrasers.initialise(3);
-  for (Module* m :
-       {static_cast<Module*>(teacher.get()), static_cast<Module*>(student.get()), static_cast<Module*>(&paraphrasers)})
-    m->to(device);
-  const Batch batch = random_batch(2 * student->stride(), gain, device);
-  Random random(4);
-  Outcome out;
-  {
-    ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {});
-    const Objective objective = task.objective(batch, random);
-    backward(objective.total());
-    for (const TermReport& t : objective.report()) out.reconstruction.push_back(static_cast<float>(t.value));
-  }
-  DistillationOptions options = settings;
-  options.teacher_taps = teacher->default_taps();
-  options.student_taps = student->default_taps();
-  DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
-  FlatParameters parameters(*student);
-  Optimizer optimizer(parameters, {.name = "adamw", .lr = 1e-3, .weight_decay = 0.01});
-  parameters.zero_grad();
-  const Objective objective = task.objective(batch, random);
-  backward(objective.total());
-  out.terms = objective.report();
-  for (const NamedTensor& p : student->parameters())
-    if (const Tensor g = p.tensor.grad()) out.gradients.push_back(on_cpu(p, g));
-  out.gradient_norm = parameters.gradient_norm();
-  optimizer.step(1e-3);
-  for (const NamedTensor& p : student->parameters()) out.after.push_back(on_cpu(p, p.tensor));
-  for (const NamedTensor& b : student->buffers()) out.after.push_back(on_cpu(b, b.tensor));
-  return out;
-}
 
 // A picture changed by a millionth moves some activations across the kinks of ReLU and ReLU6, and with them gradients
 // by up to a hundredth, on the CPU alone. So that is measured, and simt must agree as well as the CPU does with itself.
 std::vector<double> conditioning(const Outcome& here, const DistillationOptions& options) {
   std::vector<double> moved(here.gradients.size(), 0.0);
   for (const double change : {-2e-6, -1e-6, 1e-6, 2e-6}) {
-    const Outcome there = one_step(cpu_device(), options, 1 + change);
+    const Outcome there = one_step(cpu_device(), options, random_start(1 + change));
     for (std::size_t i = 0; i < moved.size(); ++i)
       moved[i] = std::max(moved[i], max_difference(there.gradients[i].tensor, here.gradients[i].tensor));
   }
@@ -90,7 +23,8 @@ std::vector<double> conditioning(const Outcome& here, const DistillationOptions&
 constexpr double kLoss = 1e-4, kGradient = 1e-4, kAtMost = 0.05;
 
 void compare(const DistillationOptions& options) {
-  const Outcome cpu = one_step(cpu_device(), options);
+  const Start start = random_start();
+  const Outcome cpu = one_step(cpu_device(), options, start);
   REQUIRE(cpu.terms.size() >= 5);
   REQUIRE(cpu.gradients.size() > 100);
   const std::vector<double> moved = conditioning(cpu, options);
@@ -98,7 +32,7 @@ void compare(const DistillationOptions& options) {
   for (const NamedTensor& g : cpu.gradients) largest = std::max(largest, max_abs(g.tensor));
   for (const unsigned seed : {0u, 6u}) {
     INFO("order seed ", seed);
-    const Outcome simt = one_step(simt_device(seed), options);
+    const Outcome simt = one_step(simt_device(seed), options, start);
     for (std::size_t i = 0; i < cpu.reconstruction.size(); ++i)
       CHECK(simt.reconstruction[i] == doctest::Approx(cpu.reconstruction[i]).epsilon(kLoss));
     REQUIRE(simt.terms.size() == cpu.terms.size());

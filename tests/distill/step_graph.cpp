@@ -82,13 +82,17 @@ struct Trace {
 
 // Steps [first, end) of one run; saved to and loaded from `file` where it is given.
 Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_t end, const std::string& load = {},
-            const std::string& save = {}, std::int64_t odd_step = -1) {
+            const std::string& save = {}, std::int64_t odd_step = -1, DType activations = DType::f32) {
   const Device device = simt_device();
   Nets nets(device);
-  DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), nets.options(), nullptr, {});
+  DistillationOptions options = nets.options();
+  options.supervised.activations = activations;
+  DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), options, nullptr, {});
   Random random(7);
-  StepRunner runner(task, {.name = "adamw", .lr = 1e-2, .weight_decay = 0.01},
-                    {.accumulate = accumulate, .clip_norm = 0.5, .graph = graph}, random);
+  StepRunner runner(
+      task, {.name = "adamw", .lr = 1e-2, .weight_decay = 0.01},
+      {.accumulate = accumulate, .clip_norm = 0.5, .graph = graph, .shadow_weights = activations == DType::bf16},
+      random);
   CheckpointState state;
   if (!load.empty()) {
     load_checkpoint(load, *nets.student, &runner.optimizer(), state);
@@ -141,6 +145,13 @@ TEST_CASE("captured training steps have the bits of steps run launch by launch")
 TEST_CASE("captured steps of several micro-batches, with one batch of another size among them") {
   const Trace plain = train(StepGraphMode::off, 2, 0, 6, {}, {}, 4),
               graph = train(StepGraphMode::on, 2, 0, 6, {}, {}, 4);
+  CHECK(graph.captured);
+  same_run(plain, graph);
+}
+
+TEST_CASE("captured steps in mixed precision have the bits of steps run launch by launch") {
+  const Trace plain = train(StepGraphMode::off, 1, 0, 5, {}, {}, -1, DType::bf16),
+              graph = train(StepGraphMode::on, 1, 0, 5, {}, {}, -1, DType::bf16);
   CHECK(graph.captured);
   same_run(plain, graph);
 }

@@ -81,13 +81,15 @@ struct Supervised {
   std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
   std::unique_ptr<SupervisedTask> task;
 
-  explicit Supervised(const std::string& arch, double width, float dropout = 0) {
+  explicit Supervised(const std::string& arch, double width, float dropout = 0, const Device& device = cpu_device(),
+                      DType activations = DType::f32) {
     const NetworkOptions o{1, 2, width, dropout};
     network = make_network(arch, o);
     network->initialise(3);
+    network->to(device);
     const NetworkDescription d{arch, o, discs().class_names, discs().preprocessing};
     task = std::make_unique<SupervisedTask>(
-        *network, SupervisedOptions{.ce = 0.5, .dice = 0.5},
+        *network, SupervisedOptions{.ce = 0.5, .dice = 0.5, .activations = activations},
         [this] { return segmentation_validation(*network, validation, discs()); }, d.to_entries());
   }
 };
@@ -154,6 +156,33 @@ TEST_CASE("a run whose pictures are changed on the device is the run whose loade
     return weights_of(*run.network);
   };
   CHECK(same_bits(train(false), train(true)));
+}
+
+TEST_CASE("mixed precision on simt: a network learns, and a resumed run ends with the bits of the unbroken one") {
+  const TemporaryFolder whole, parts;
+  const auto train = [&](const std::string& folder, Recorder& recorder, const std::string& resume,
+                         const std::atomic<bool>* stop) {
+    Supervised run("mobile_unet", 0.1, 0, simt_device(), DType::bf16);
+    Loader loader(discs(), Split::train, loader_options());
+    TrainerOptions o = options(folder, 12);
+    o.eval_every = 0;
+    o.step.shadow_weights = true;
+    run_training(*run.task, loader, o, recorder, resume, stop);
+    return weights_of(*run.network);
+  };
+  Recorder unbroken, first, second;
+  const std::vector<float> expected = train(whole.path(), unbroken, {}, nullptr);
+  const auto mean_loss = [&](std::size_t from) {
+    double sum = 0;
+    for (std::size_t i = from; i < from + 3; ++i) sum += unbroken.steps[i].loss / 3;
+    return sum;
+  };
+  CHECK(mean_loss(9) < 0.8 * mean_loss(0));
+  std::atomic<bool> stop{false};
+  first.stop = &stop;
+  first.stop_at = 5;
+  train(parts.path(), first, {}, &stop);
+  CHECK(same_bits(expected, train(parts.path(), second, parts.path() + "/latest.gfm", nullptr)));
 }
 
 TEST_CASE("gradient accumulation gives the gradient of the mean of its micro-batches") {

@@ -37,7 +37,7 @@ OpCase batch_norm_case(const Shape& s, bool training, NormActivation act, bool r
   // The residual and prelu's slopes, which may be negative, come last.
   const bool learns = act == NormActivation::prelu;
   if (residual) inputs.push_back(in(s));
-  if (learns) inputs.push_back(dense({1, 1, 1, slopes}, uniform(-0.5, 0.8)));
+  if (learns) inputs.push_back(float32(dense({1, 1, 1, slopes}, uniform(-0.5, 0.8))));
   const std::size_t last = inputs.size() - 1;
   const auto rest = [=](const auto& x) { return residual ? &x[learns ? last - 1 : last] : nullptr; };
   const auto slope = [=](const auto& x) { return learns ? &x[last] : nullptr; };

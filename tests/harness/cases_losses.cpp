@@ -52,7 +52,7 @@ OpCase kd_case(const Shape& z, float tau, bool element_mean) {
 void add_distillation(OpCases& cases, const Shape& z, const DistillationLoss& p, bool weights, Fill label) {
   std::vector<Input> inputs{in(z, normal(2)), fixed(z, normal(2)), labels(label_shape(z), std::move(label))};
   if (weights) {
-    inputs.push_back(fixed({1, 1, 1, z.c}, uniform(0.2, 2)));
+    inputs.push_back(float32(fixed({1, 1, 1, z.c}, uniform(0.2, 2))));
     inputs.back().dense = true;
   }
   const std::pair<const char*, std::pair<float, float>> factors[] = {
