@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "engine/autograd.h"
-#include "engine/nn/weights_as.h"
+#include "engine/ops/cast.h"
 #include "kernels/error.h"
 
 namespace gf {
