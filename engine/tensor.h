@@ -64,8 +64,8 @@ class Tensor {
 
   // The values rounded to bf16, kept beside a float32 tensor so that cast() (ops/cast.h) need not round them again: of
   // trained parameters the optimiser rewrites it in every step (optim/flat_parameters.h), of constants it is made once
-  // (nn/weights_as.h). Empty where there is none. Whoever writes the values otherwise must renew it; every handle sees
-  // it.
+  // (weights_as, there). Empty where there is none. Whoever writes the values otherwise must renew it; every handle
+  // sees it.
   Tensor shadow() const;
   void set_shadow(const Tensor& shadow) const;
 

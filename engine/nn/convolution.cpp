@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engine/nn/init.h"
-#include "engine/nn/weights_as.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/convolution.h"
 
 namespace gf {

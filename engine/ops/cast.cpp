@@ -25,6 +25,12 @@ Tensor cast(const Tensor& x, DType to) {
                 [from = x.dtype()](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {cast(dy, from)}; });
 }
 
+Tensor weights_as(const Tensor& w, DType dtype) {
+  if (!w || w.dtype() == dtype) return w;
+  if (!w.requires_grad() && !w.shadow()) w.set_shadow(cast(w, dtype));
+  return cast(w, dtype);
+}
+
 void require_one_dtype(const char* op, const Tensor& a, const Tensor& b) {
   if (!b || a.dtype() == b.dtype()) return;
   const auto text = [](const Tensor& t) { return std::string(name_of(t.dtype())) + " " + t.shape().str(); };

@@ -10,6 +10,10 @@ namespace gf {
 // one. Twice differentiable: the gradient is cast back.
 Tensor cast(const Tensor& x, DType to);
 
+// A float32 weight w (may be empty) in the dtype of the activations it meets. A trained one is cast on the tape; one of
+// a frozen module is a constant, whose bf16 copy is made at the first use and kept as its shadow.
+Tensor weights_as(const Tensor& w, DType dtype);
+
 // Throws, naming the op, where two inputs differ in dtype. b may be empty.
 void require_one_dtype(const char* op, const Tensor& a, const Tensor& b);
 

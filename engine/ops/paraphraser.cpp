@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "engine/autograd.h"
-#include "engine/nn/weights_as.h"
 #include "engine/op_scope.h"
+#include "engine/ops/cast.h"
 #include "kernels/error.h"
 
 namespace gf {

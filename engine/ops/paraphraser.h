@@ -8,7 +8,7 @@ namespace gf {
 // Whether the ops below can take the map: bf16, on a device that has the kernels, nothing recorded.
 bool paraphraser_kernels_take(const Tensor& x);
 
-// Weights are float32 parameters; their bf16 copies are nn/weights_as.h's. Record nothing.
+// Weights are float32 parameters; their bf16 copies are weights_as's (cast.h). Record nothing.
 Tensor paraphraser_layer_inference(const Tensor& x, const Tensor& w, const Tensor& bias, float slope);
 // At most kMaxFactors channels out.
 Tensor paraphraser_narrow_layers_inference(const Tensor& x, const Tensor& w1, const Tensor& bias1, const Tensor& w2,

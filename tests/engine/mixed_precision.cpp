@@ -5,7 +5,6 @@
 
 #include "engine/autograd.h"
 #include "engine/nn/conv_norm.h"
-#include "engine/nn/weights_as.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/convolution.h"
