@@ -113,7 +113,9 @@ Tensor to_tensor(const Array& a, Layout layout, DType dtype = DType::f32);
 Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout);
 Array to_array(const Tensor& t);
 
-// Where cases run: the CPU, or what was set last. For the whole program.
+// What GF_TEST_DEVICE names, as `--device` takes it, else the CPU.
+Device test_device();
+// Where cases run: that, or what was set last. For the whole program.
 const Device& device_under_test();
 void set_device_under_test(const Device& device);
 
