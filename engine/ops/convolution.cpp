@@ -12,12 +12,13 @@ namespace {
 ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
 Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-               ConvolutionActivation act) {
+               ConvolutionActivation act, const Tensor& residual = {}) {
   Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), DType::f32, x.device());
   MacCounter::add(y.shape().pixels() * w.count());
   ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
-  on(x.device(),
-     [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
+  on(x.device(), [&](const auto& d) {
+    convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act, view_or_null(residual));
+  });
   return y;
 }
 
@@ -50,8 +51,9 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
                 });
 }
 
-Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
-  return forward(x, w, bias, p, ConvolutionActivation::relu);
+Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
+                             ConvolutionActivation act, const Tensor& residual) {
+  return forward(x, w, bias, p, act, residual);
 }
 
 // With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy

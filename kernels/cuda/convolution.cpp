@@ -14,14 +14,15 @@ cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf
 }  // namespace
 
 void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act) {
+                         ConvolutionActivation act, ConstView residual) {
   if (y.count() == 0) return;
   if (is_depthwise(p, x.shape(), w.shape())) {
     depthwise_forward(cuda, p, x, w, bias, y);
+    if (residual.data) binary(cuda, Binary::add, y, residual, y);
     if (act == ConvolutionActivation::relu) unary(cuda, Unary::relu, 0, y, y);
     return;
   }
-  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act);
+  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act, residual);
 }
 
 void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,

@@ -1,5 +1,6 @@
 #pragma once
-// The three convolutions of kernels/convolution.h through cuDNN's graph API, with bias and ReLU in the same kernel. A
+// The three convolutions of kernels/convolution.h through cuDNN's graph API, with residual, bias and ReLU in the same
+// kernel. A
 // transposed convolution is input_grad run forwards, grouped and depthwise ones are told by the weights' channels.
 //
 // Dtypes: all float32 or all bfloat16, the bias too (sums in float32; the weight gradient of bfloat16 is bfloat16).
@@ -23,19 +24,19 @@ enum class Operation { forward, input_grad, weight_grad };
 struct ConvolutionProblem {
   Operation operation = Operation::forward;
   Shape x, w, y;  // of the forward convolution, whatever the operation: w (out, kh, kw, in/groups)
-  std::int64_t x_stride = 0, y_stride = 0;  // pixel strides in elements
+  std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  // pixel strides in elements
   ConvolutionShape shape;
   DType dtype = DType::f32;
-  bool bias = false, relu = false;  // forward only
+  bool residual = false, bias = false, relu = false;  // forward only, in this order; the residual has y's shape
   // Bytes that the pointers are multiples of, 16 at most.
-  int x_alignment = 16, w_alignment = 16, y_alignment = 16, bias_alignment = 16;
+  int x_alignment = 16, w_alignment = 16, y_alignment = 16, bias_alignment = 16, residual_alignment = 16;
 };
 
 // "input_grad f32, x [8,64,64,24], w ..., pixel strides 24 and 48", for messages.
 std::string describe(const ConvolutionProblem&);
 
 // Everything a plan depends on but the device, as numbers.
-using ConvolutionKey = std::array<std::int64_t, 31>;
+using ConvolutionKey = std::array<std::int64_t, 34>;
 ConvolutionKey key_of(const ConvolutionProblem&, const PlanFlags&);
 
 // A plan made afresh. device: a described one, or null for the GPU that is current at the thread's first use. Throws
@@ -61,7 +62,8 @@ class ConvolutionPlans {
 
 // The kernels, with the arguments of kernels/convolution.h. Plans are kept per thread.
 void convolution_forward(const Cuda&, const PlanFlags&, const ConvolutionShape&, ConstView x, ConstView w,
-                         ConstView bias, View y, ConvolutionActivation act = ConvolutionActivation::none);
+                         ConstView bias, View y, ConvolutionActivation act = ConvolutionActivation::none,
+                         ConstView residual = {});
 void convolution_input_grad(const Cuda&, const PlanFlags&, const ConvolutionShape&, ConstView dy, ConstView w, View dx);
 void convolution_weight_grad(const Cuda&, const PlanFlags&, const ConvolutionShape&, ConstView x, ConstView dy,
                              View dw);

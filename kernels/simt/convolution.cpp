@@ -7,9 +7,11 @@
 namespace gf {
 
 void convolution_forward(const Simt& simt, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act) {
-  if (!is_depthwise(p, x.shape(), w.shape())) return convolution_forward(library_device(simt), p, x, w, bias, y, act);
+                         ConvolutionActivation act, ConstView residual) {
+  if (!is_depthwise(p, x.shape(), w.shape()))
+    return convolution_forward(library_device(simt), p, x, w, bias, y, act, residual);
   depthwise_forward(simt, p, x, w, bias, y);
+  if (residual.data) binary(simt, Binary::add, y, residual, y);
   if (act == ConvolutionActivation::relu) unary(simt, Unary::relu, 0, y, y);
 }
 
