@@ -9,6 +9,11 @@
 //
 // Not here: the gradient of a bias, which is a sum over pixels; the bias of a transposed convolution, because for an
 // addition behind an input gradient cuDNN has only engines that it compiles at run time, and not for every alignment.
+//
+// Nor pooling, although cuDNN's resample operation knows it: kernels/pooling.h serves, because there the rules and the
+// index are part of the contract. A NaN wins, of equal values the first; the index is h * width + w, which unpooling
+// and the other devices read too, while cuDNN's index is meant for its own backward pass and cuDNN does not unpool.
+// Pooling is bound by memory: a library has nothing to win on kernels that read and write every element once.
 #include <array>
 #include <memory>
 
