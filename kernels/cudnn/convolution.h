@@ -1,7 +1,7 @@
 #pragma once
 // The three convolutions of kernels/convolution.h through cuDNN's graph API, with residual, bias and ReLU in the same
-// kernel. A
-// transposed convolution is input_grad run forwards, grouped and depthwise ones are told by the weights' channels.
+// kernel. A transposed convolution is input_grad run forwards, grouped and depthwise ones are told by the weights'
+// channels.
 //
 // Dtypes: all float32 or all bfloat16, the bias too (sums in float32; the weight gradient of bfloat16 is bfloat16).
 // Layouts: activations NHWC with any pixel stride, weights dense as in kernels/view.h. Outputs are assigned. Where
