@@ -58,8 +58,10 @@ struct BenchKernelsFlags {
   int threads = 0;
 };
 struct BenchStepFlags {
-  std::string device = "auto", network = "fanet", json;
-  double width = 0.25;
+  std::string device = "auto", task = "supervised", network = "mobile_unet", teacher = "fanet", json;
+  std::string amp = "off", step_graph = "auto";
+  bool tf32 = false;
+  double width = 1, teacher_width = 1;
   int batch = 4, size = 128, classes = 9, steps = 20, threads = 0;
 };
 

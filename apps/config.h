@@ -70,6 +70,7 @@ struct TrainConfig {
   bool trace_nan = false;
   std::string step_graph = "auto";
   std::string amp = "off";
+  bool tf32 = false;
 
   bool operator==(const TrainConfig&) const = default;
 };

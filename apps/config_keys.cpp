@@ -108,6 +108,8 @@ void add_train(Table& t, TrainConfig& r) {
         "statistics, "
         "losses and graph terms stay float32, and so do validation and prediction",
         {"mixed_precision", "precision", "dtype", "fp16"});
+  t.add("train.tf32", r.tf32, any(),
+        "On a GPU, round the inputs of float32 convolutions and matrix products to TF32: faster, ten bits of mantissa");
   t.add(
       "train.step_graph", r.step_graph, one_of({"auto", "on", "off"}),
       "Capture a whole step once and replay it, on a GPU (a CUDA graph) or simt; auto: on a GPU, where it can be done",

@@ -180,10 +180,22 @@ int main(int argc, char** argv) {
   add_examples(*bench, "  graphflow bench kernels\n  graphflow bench kernels --size paper --filter convolution");
   bench->callback([&] { code = bench_kernels_command(bench_kernels); });
   BenchStepFlags bench_step;
-  bench = sub->add_subcommand("step", "Whole training steps of a network on random data");
+  bench = sub->add_subcommand("step", "Whole training steps on random data");
   add_device_flag(*bench, bench_step.device);
-  bench->add_option("--network", bench_step.network, "Name, as `graphflow info` lists them")->capture_default_str();
-  bench->add_option("--width", bench_step.width, "Width multiplier")
+  bench
+      ->add_option(
+          "--task", bench_step.task,
+          "supervised, distill (a folded, frozen teacher, its paraphrasers, every term), or graph_flow (that loss "
+          "alone, forward and backward)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"supervised", "distill", "graph_flow"}));
+  bench->add_option("--network", bench_step.network, "What is trained: a name, as `graphflow info` lists them")
+      ->capture_default_str();
+  bench->add_option("--width", bench_step.width, "Its width multiplier")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 8.0));
+  bench->add_option("--teacher", bench_step.teacher, "The teacher's name")->capture_default_str();
+  bench->add_option("--teacher-width", bench_step.teacher_width, "Its width multiplier")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 8.0));
   bench->add_option("--batch", bench_step.batch, "Pictures a step")->capture_default_str()->check(CLI::Range(1, 1024));
@@ -191,13 +203,21 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 4096));
   bench->add_option("--classes", bench_step.classes, "Classes")->capture_default_str()->check(CLI::Range(2, 512));
+  bench->add_option("--amp", bench_step.amp, "Precision of activations and weights: off (float32) or bf16 (cuda, simt)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"off", "bf16"}));
+  bench->add_option("--step-graph", bench_step.step_graph, "A step as one captured graph: auto (on a GPU), on, off")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "on", "off"}));
+  bench->add_flag("--tf32", bench_step.tf32, "TF32 in float32 convolutions and matrix products, on a GPU");
   bench->add_option("--steps", bench_step.steps, "Steps that are timed")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
   bench->add_option("--json", bench_step.json, "Also write the numbers here");
   bench->add_option("--threads", bench_step.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*bench,
-               "  graphflow bench step\n  graphflow bench step --network mobile_unet --width 1 --batch 8 --size 224");
+               "  graphflow bench step --network fanet --width 0.25\n"
+               "  graphflow bench step --task distill --batch 8 --size 256 --classes 2");
   bench->callback([&] { code = bench_step_command(bench_step); });
 
   try {

@@ -36,18 +36,16 @@ void require_bf16_device(const std::string& option, const std::string& device) {
 
 Device start_training(const RunFlags& flags, const Config& config) {
   if (config.train.amp == "bf16") require_bf16_device("--amp bf16", flags.device);
-  return start_engine(flags.device, config.train.threads);
+  return with_tf32(start_engine(flags.device, config.train.threads), config.train.tf32);
+}
+
+StepGraphMode parse_step_graph(const std::string& word) {
+  return word == "on" ? StepGraphMode::on : word == "off" ? StepGraphMode::off : StepGraphMode::automatic;
 }
 
 DType activation_dtype(const Config& config) { return config.train.amp == "bf16" ? DType::bf16 : DType::f32; }
 
 namespace {
-
-StepGraphMode step_graph_of(const TrainConfig& t) {
-  if (t.step_graph == "on") return StepGraphMode::on;
-  // Tracing reads every tensor.
-  return t.step_graph == "off" || t.trace_nan ? StepGraphMode::off : StepGraphMode::automatic;
-}
 
 Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation(d.normalisation); }
 
@@ -124,7 +122,9 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::
   t.optimizer = {o.name, o.lr, o.momentum, o.beta1, o.beta2, o.eps, o.weight_decay};
   t.schedule = {o.schedule, o.power, {o.milestones.begin(), o.milestones.end()}, o.gamma};
   t.step.clip_norm = config.train.clip_norm;
-  t.step.graph = step_graph_of(config.train);
+  t.step.graph = parse_step_graph(config.train.step_graph);
+  if (config.train.trace_nan && t.step.graph == StepGraphMode::automatic)
+    t.step.graph = StepGraphMode::off;  // tracing reads every tensor
   t.step.shadow_weights = activation_dtype(config) == DType::bf16;
   t.eval_every = config.train.eval_every;
   t.save_every = config.train.save_every;

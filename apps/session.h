@@ -34,6 +34,7 @@ DType activation_dtype(const Config& config);  // of train.amp
 // were left to the data set, refuses them where they disagree.
 Dataset open_configured_dataset(Config& config, std::int64_t stride);
 
+StepGraphMode parse_step_graph(const std::string& word);  // "auto", "on", "off"
 LoaderOptions loader_options(const Config& config);
 // Steps from max_iterations, else from epochs and the loader's length.
 std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader);

@@ -81,6 +81,13 @@ std::vector<DeviceStatus> list_devices() {
   return all;
 }
 
+Device with_tf32(Device device, [[maybe_unused]] bool on) {
+#ifdef GF_WITH_CUDA
+  if (Cuda* cuda = std::get_if<Cuda>(&device)) cuda->tf32 = on;
+#endif
+  return device;
+}
+
 bool on_host(const Device& device) {
   return std::holds_alternative<Cpu>(device) || std::holds_alternative<Simt>(device);
 }

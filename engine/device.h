@@ -39,6 +39,9 @@ struct DeviceStatus {
 };
 std::vector<DeviceStatus> list_devices();
 
+// A GPU whose float32 convolutions and matrix products may round their inputs to TF32; any other device as it is.
+Device with_tf32(Device device, bool on);
+
 // Whether the host can read and write the device's tensors.
 bool on_host(const Device& device);
 

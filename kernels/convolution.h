@@ -35,9 +35,10 @@ Shape convolution_output(const Shape& x, const Shape& w, const ConvolutionShape&
 
 enum class ConvolutionActivation { none, relu };
 
-// y = act(conv(x, w) + bias); bias.data may be null.
+// y = act(conv(x, w) + bias + residual); bias.data and residual.data may be null, the residual has y's shape and dtype
+// and is not y's memory.
 void convolution_forward(const Cpu&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act = ConvolutionActivation::none);
+                         ConvolutionActivation act = ConvolutionActivation::none, ConstView residual = {});
 // dx from dy and w; bias.data may be null (it is given where the kernel runs a transposed convolution forwards and is
 // then added per channel of dx).
 void convolution_input_grad(const Cpu&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
@@ -47,13 +48,13 @@ void convolution_weight_grad(const Cpu&, const ConvolutionShape&, ConstView x, C
 // The executor hands convolutions to the CPU's bodies (bf16 widened there and back, simt/library.h), but for depthwise
 // ones: those have kernels of their own (depthwise.h).
 void convolution_forward(const Simt&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act = ConvolutionActivation::none);
+                         ConvolutionActivation act = ConvolutionActivation::none, ConstView residual = {});
 void convolution_input_grad(const Simt&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
 void convolution_weight_grad(const Simt&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
 // cuDNN (kernels/cudnn), depthwise ones by depthwise.h.
 void convolution_forward(const Cuda&, const ConvolutionShape&, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act = ConvolutionActivation::none);
+                         ConvolutionActivation act = ConvolutionActivation::none, ConstView residual = {});
 void convolution_input_grad(const Cuda&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
 void convolution_weight_grad(const Cuda&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 

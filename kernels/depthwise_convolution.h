@@ -9,11 +9,12 @@ namespace gf {
 // In bf16 the bias is bf16 as everything is (convolution.h), which the kernels do not take: it is added after them.
 template <class Gpu>
 bool took_depthwise_forward(const Gpu& gpu, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
-                            ConvolutionActivation act) {
+                            ConvolutionActivation act, ConstView residual) {
   if (!is_depthwise(p, x.shape(), w.shape())) return false;
   const bool apart = bias.data != nullptr && bias.dtype == DType::bf16;
   depthwise_forward(gpu, p, x, w, apart ? ConstView{} : bias, y);
   if (apart) binary(gpu, Binary::add, y, bias, y);
+  if (residual.data != nullptr) binary(gpu, Binary::add, y, residual, y);
   if (act == ConvolutionActivation::relu) unary(gpu, Unary::relu, 0, y, y);
   return true;
 }

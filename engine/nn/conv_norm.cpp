@@ -23,13 +23,15 @@ const Conv2d::Folded& folded(const Conv2d& conv, const BatchNorm2d& bn, const De
 
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual) {
   const NormActivation act = bn.shape.act;
-  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && !residual &&
+  const bool saves = !residual || !std::holds_alternative<Cpu>(x.device());
+  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves &&
                      (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad() &&
-                     x.dtype() == DType::f32;
+                     !(residual && residual.requires_grad()) && x.dtype() == DType::f32;
   if (!folds) return bn(conv(x), residual);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
-  return act == NormActivation::relu ? convolution_relu_inference(x, f.weight, f.bias, conv.shape)
-                                     : convolution(x, f.weight, f.bias, conv.shape);
+  return convolution_inference(x, f.weight, f.bias, conv.shape,
+                               act == NormActivation::relu ? ConvolutionActivation::relu : ConvolutionActivation::none,
+                               residual);
 }
 
 }  // namespace gf

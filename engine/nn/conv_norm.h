@@ -10,8 +10,9 @@
 
 namespace gf {
 
-// bn(conv(x), residual), folded where that is allowed and saves something: without a residual, and with no activation
-// or a ReLU, which the convolution does itself.
+// bn(conv(x), residual), folded where that is allowed and saves something: with no activation or a ReLU, which the
+// convolution does itself. A residual too, but not on the CPU: there it is added in a pass of its own, and the batch
+// norm does that pass as well.
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {});
 
 // Convolution without bias, then batch norm with its activation: X.conv.weight, X.bn.*.

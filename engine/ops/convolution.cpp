@@ -14,14 +14,16 @@ namespace {
 ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
 Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-               ConvolutionActivation act) {
+               ConvolutionActivation act, const Tensor& residual = {}) {
   require_one_dtype("convolution", x, w);
   require_one_dtype("convolution", x, bias);
+  require_one_dtype("convolution", x, residual);
   Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), x.dtype(), x.device());
   MacCounter::add(y.shape().pixels() * w.count());
   ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
-  on(x.device(),
-     [&](const auto& d) { convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act); });
+  on(x.device(), [&](const auto& d) {
+    convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act, view_or_null(residual));
+  });
   return y;
 }
 
@@ -58,9 +60,10 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
                 });
 }
 
-Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
-  const OpScope scope("convolution_relu_inference");
-  return forward(x, w, bias, p, ConvolutionActivation::relu);
+Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
+                             ConvolutionActivation act, const Tensor& residual) {
+  const OpScope scope("convolution_inference");
+  return forward(x, w, bias, p, act, residual);
 }
 
 // With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy

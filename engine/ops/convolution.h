@@ -8,8 +8,9 @@ namespace gf {
 
 // x (n,h,w,in), w (out,kh,kw,in/groups), bias (1,1,1,out) or empty.
 Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p);
-// convolution, bias and ReLU in one kernel; inference only (records nothing).
-Tensor convolution_relu_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p);
+// convolution, bias, residual (may be empty) and activation in one kernel; inference only (records nothing).
+Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
+                             ConvolutionActivation act, const Tensor& residual = {});
 
 // w (in,kh,kw,out): the input gradient of a convolution run forwards. out = (h-1)*stride - 2*pad + kh (+ output_pad).
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,

@@ -5,6 +5,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cpu/convolution_method.h"
+#include "kernels/elementwise.h"
 
 namespace gf {
 namespace {
@@ -36,11 +37,18 @@ void run(const Cpu& cpu, const cpu::ConvolutionCall& call) { cpu::run(cpu, call,
 }  // namespace
 
 void convolution_forward(const Cpu& cpu, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act) {
+                         ConvolutionActivation act, ConstView residual) {
   check("convolution_forward", p, x, w, y, bias, y.c);
+  if (residual.data) {
+    require_view("convolution_forward", "residual", residual);
+    require_same_shape("convolution_forward", "residual", residual, "y", y);
+  }
   if (y.count() == 0) return;
-  run(cpu, {Operation::forward, p, call_view(x), call_view(w), call_view(y), call_view(bias),
-            act == ConvolutionActivation::relu});
+  const bool relu = act == ConvolutionActivation::relu;
+  run(cpu, {Operation::forward, p, call_view(x), call_view(w), call_view(y), call_view(bias), relu && !residual.data});
+  if (!residual.data) return;
+  binary(cpu, Binary::add, y, residual, y);
+  if (relu) unary(cpu, Unary::relu, 0, y, y);
 }
 
 void convolution_input_grad(const Cpu& cpu, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,

@@ -13,9 +13,9 @@ cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf
 }  // namespace
 
 void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
-                         ConvolutionActivation act) {
-  if (y.count() == 0 || took_depthwise_forward(cuda, p, x, w, bias, y, act)) return;
-  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act);
+                         ConvolutionActivation act, ConstView residual) {
+  if (y.count() == 0 || took_depthwise_forward(cuda, p, x, w, bias, y, act, residual)) return;
+  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act, residual);
 }
 
 void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,

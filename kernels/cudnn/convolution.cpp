@@ -8,7 +8,7 @@
 namespace gf::cudnn {
 namespace {
 
-enum Id : std::int64_t { id_x = 1, id_w, id_y, id_bias };
+enum Id : std::int64_t { id_x = 1, id_w, id_y, id_bias, id_residual };
 
 const char* name_of(Operation o) {
   return o == Operation::forward ? "forward" : o == Operation::input_grad ? "input_grad" : "weight_grad";
@@ -21,15 +21,20 @@ void build(Graph& g, const ConvolutionProblem& q) {
   if (q.operation == Operation::weight_grad) return g.convolution_weight_grad(q.shape, x, y, w);
   if (q.operation == Operation::input_grad) return g.convolution_input_grad(q.shape, y, w, x);
 
+  // Each step but the last writes to a tensor that never is in memory. The order is the one that cuDNN has engines for.
   const Layout inside = activation_layout(q.y, q.y.c);
-  const Descriptor& sum = q.bias || q.relu ? g.virtual_tensor(inside) : y;
-  g.convolution_forward(q.shape, x, w, sum);
-  const Descriptor* last = &sum;
-  if (q.bias) {
-    const Descriptor& b = g.tensor(id_bias, "bias", channel_layout(q.y.c), q.dtype, q.bias_alignment);
-    last = q.relu ? &g.virtual_tensor(inside) : &y;
-    g.add(sum, b, *last);
-  }
+  int left = q.residual + q.bias + q.relu;
+  const auto next = [&]() -> const Descriptor& { return left-- > 0 ? g.virtual_tensor(inside) : y; };
+  const Descriptor* last = &next();
+  g.convolution_forward(q.shape, x, w, *last);
+  const auto add = [&](const Descriptor& term) {
+    const Descriptor& sum = next();
+    g.add(*last, term, sum);
+    last = &sum;
+  };
+  if (q.residual)
+    add(g.tensor(id_residual, "residual", activation_layout(q.y, q.residual_stride), q.dtype, q.residual_alignment));
+  if (q.bias) add(g.tensor(id_bias, "bias", channel_layout(q.y.c), q.dtype, q.bias_alignment));
   if (q.relu) g.relu(*last, y);
 }
 
@@ -76,6 +81,7 @@ std::string describe(const ConvolutionProblem& q) {
   std::string s = std::string(name_of(q.operation)) + " " + gf::name_of(q.dtype) + ", " +
                   gf::describe(q.x, q.w, q.shape) + ", y " + q.y.str() + ", pixel strides " +
                   std::to_string(q.x_stride) + " and " + std::to_string(q.y_stride);
+  if (q.residual) s += ", residual of pixel stride " + std::to_string(q.residual_stride);
   if (q.bias) s += ", bias";
   if (q.relu) s += ", relu";
   return s + ", alignment " + std::to_string(q.x_alignment) + " " + std::to_string(q.w_alignment) + " " +
@@ -113,6 +119,9 @@ ConvolutionKey key_of(const ConvolutionProblem& q, const PlanFlags& f) {
           q.w_alignment,
           q.y_alignment,
           q.bias ? q.bias_alignment : 0,
+          q.residual,
+          q.residual ? q.residual_stride : 0,
+          q.residual ? q.residual_alignment : 0,
           f.deterministic * 2 + f.tf32,
           static_cast<std::int64_t>(f.workspace_limit)};
 }
@@ -121,8 +130,8 @@ std::shared_ptr<Plan> make_convolution_plan(const ConvolutionProblem& q, const P
                                             const DeviceProperties* device) {
   if (const Shape y = convolution_output(q.x, q.w, q.shape); y != q.y)
     fail("cuDNN convolution: wrong output shape", describe(q), y.str(), q.y.str());
-  if ((q.bias || q.relu) && q.operation != Operation::forward)
-    fail("cuDNN convolution: bias and relu belong to forward", describe(q));
+  if ((q.residual || q.bias || q.relu) && q.operation != Operation::forward)
+    fail("cuDNN convolution: residual, bias and relu belong to forward", describe(q));
   Graph graph(device ? nullptr : thread_handle());
   try {
     build(graph, q);
@@ -134,7 +143,7 @@ std::shared_ptr<Plan> make_convolution_plan(const ConvolutionProblem& q, const P
 }
 
 void convolution_forward(const Cuda& cuda, const PlanFlags& flags, const ConvolutionShape& p, ConstView x, ConstView w,
-                         ConstView bias, View y, ConvolutionActivation act) {
+                         ConstView bias, View y, ConvolutionActivation act, ConstView residual) {
   ConvolutionProblem q = problem_of("convolution_forward", Operation::forward, p, x, w, y);
   if (bias.data) {
     require_view("convolution_forward", "bias", bias, q.dtype);
@@ -142,8 +151,16 @@ void convolution_forward(const Cuda& cuda, const PlanFlags& flags, const Convolu
     q.bias = true;
     q.bias_alignment = alignment_of(bias);
   }
+  if (residual.data) {
+    require_view("convolution_forward", "residual", residual, q.dtype);
+    require_shape("convolution_forward", "residual", residual, q.y);
+    q.residual = true;
+    q.residual_stride = stride_of(residual);
+    q.residual_alignment = alignment_of(residual);
+  }
   q.relu = act == ConvolutionActivation::relu;
   std::vector<Binding> bindings{{id_x, x.data}, {id_w, w.data}, {id_y, y.data}};
+  if (q.residual) bindings.push_back({id_residual, residual.data});
   if (q.bias) bindings.push_back({id_bias, bias.data});
   run(cuda, *plan_of(q, flags), bindings);
 }

@@ -23,12 +23,13 @@ void require_dtypes(const char* kernel, const ConstView& x, const ConstView& w, 
 }  // namespace
 
 void convolution_forward(const Simt& device, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias,
-                         View y, ConvolutionActivation act) {
+                         View y, ConvolutionActivation act, ConstView residual) {
   require_dtypes("convolution_forward", x, w, y, bias);
-  if (took_depthwise_forward(device, p, x, w, bias, y, act)) return;
+  if (residual.data != nullptr) require_like("convolution_forward", "residual", residual, x);
+  if (took_depthwise_forward(device, p, x, w, bias, y, act, residual)) return;
   simt::run_on_library(device, [=](const Cpu& cpu) {
     const WideOutput out(y);
-    convolution_forward(cpu, p, WideInput(x), WideInput(w), WideInput(bias), out, act);
+    convolution_forward(cpu, p, WideInput(x), WideInput(w), WideInput(bias), out, act, WideInput(residual));
     out.round();
   });
 }

@@ -99,9 +99,22 @@ TEST_CASE("bench: a kernel and a step, and what does not fit") {
   CHECK(kernels["ops"].size() == 1);
   CHECK(kernels["ops"][0]["forward"]["median_ms"] > 0);
   CHECK(run("bench kernels --filter nonsense").code == 2);
+  for (const char* filter : {"'graph_flow forward'", "adam_step", "'paraphraser: narrow'"}) {
+    CAPTURE(filter);
+    o = run("bench kernels --filter " + std::string(filter) + " --json " + file);
+    CHECK_MESSAGE(o.code == 0, o.text);
+    CHECK(nlohmann::json::parse(read_text(file))["ops"].size() == 1);  // the hand-written one has no CPU body
+  }
 
   o = run("bench step --network mobile_unet --width 0.1 --batch 1 --size 32 --steps 2 --json " + file);
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(nlohmann::json::parse(read_text(file))["median_ms"] > 0);
   CHECK(run("bench step --network mobile_unet --size 33").code == 2);
+  for (const char* task : {"distill", "graph_flow"}) {
+    CAPTURE(task);
+    o = run("bench step --width 0.1 --teacher-width 0.1 --batch 1 --size 32 --steps 2 --json " + file + " --task " +
+            task);
+    CHECK_MESSAGE(o.code == 0, o.text);
+    CHECK(nlohmann::json::parse(read_text(file))["task"] == task);
+  }
 }

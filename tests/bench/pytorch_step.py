@@ -1,12 +1,18 @@
-"""Times one training step (forward, backward, Adam) of both networks in PyTorch, eager, in both memory formats.
+"""Times in PyTorch what `graphflow bench step` times, one task and one variant a process, and prints one JSON document.
 
-    python tests/bench/pytorch_step.py --threads 2 --steps 10 > step.json
+    python tests/bench/pytorch_step.py --task supervised --network fanet --width 0.25 --batch 4 --size 128 --classes 9
+    python tests/bench/pytorch_step.py --task distill --device cuda --variant channels_last+amp+compile
+    python tests/bench/pytorch_step.py --check      the folded teacher and the Graph Flow loss against their references
 
-Prints one JSON document: milliseconds per step (min, median, and the split of the median) for every network and memory
-format, interleaved round by round so that a busy machine slows all of them alike. The rival to beat is the faster format.
+Tasks: supervised (half cross entropy and half Dice, Adam), distill (the teacher in inference mode with its batch norms
+folded, its paraphrasers' encoders, the same supervised terms, logits, vertex and edge terms), graph_flow (that loss alone
+and the gradients of the student's two taps).
+A variant joins words by +: nchw or channels_last; tf32 (float32 convolutions and products may use it); amp (bf16); compile
+(torch.compile, reduce-overhead) or max_autotune. Adam is PyTorch's fused one.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -15,87 +21,184 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
 
+WORDS = ("nchw", "channels_last", "tf32", "amp", "compile", "max_autotune")
+
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--steps", type=int, default=10, help="timed steps of each configuration")
-    p.add_argument("--warmup", type=int, default=2)
+    p.add_argument("--task", choices=["supervised", "distill", "graph_flow"], default="supervised")
+    p.add_argument("--network", choices=["fanet", "mobile_unet"], default="mobile_unet")
+    p.add_argument("--width", type=float, default=1)
+    p.add_argument("--teacher-width", type=float, default=1)
     p.add_argument("--batch", type=int, default=4)
-    p.add_argument("--size", type=int, nargs=2, default=[128, 128], metavar=("H", "W"))
-    p.add_argument("--channels", type=int, default=1)
+    p.add_argument("--size", type=int, default=128)
     p.add_argument("--classes", type=int, default=9)
-    p.add_argument("--models", default="fanet,mobile_unet")
-    p.add_argument("--formats", default="nchw,channels_last")
-    p.add_argument("--fanet-width", type=float, default=0.25)
-    p.add_argument("--mobile-width", type=float, default=1.0)
-    p.add_argument("--loss", choices=["ce", "ce_dice"], default="ce_dice", help="cross entropy, or half of it and half of soft Dice")
-    p.add_argument("--adam", choices=["default", "fused"], default="default", help="PyTorch's default on the CPU, or its fused kernel")
-    p.add_argument("--load-wait", type=float, default=0, help="wait up to this many seconds for a load below 0.5 before timing")
-    return p.parse_args()
+    p.add_argument("--steps", type=int, default=20, help="timed steps")
+    p.add_argument("--warmup", type=int, default=3)
+    p.add_argument("--variant", default="channels_last")
+    p.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    p.add_argument("--threads", type=int, default=0, help="CPU threads, 0: PyTorch's own choice")
+    p.add_argument("--check", action="store_true")
+    a = p.parse_args()
+    a.words = a.variant.split("+")
+    if unknown := [w for w in a.words if w not in WORDS]:
+        p.error(f"--variant: {unknown[0]} is none of {', '.join(WORDS)}")
+    return a
+
+
+args = arguments()
+if args.threads:
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+
+import torch  # noqa: E402  (after the number of threads is set)
+import torch.nn.functional as F  # noqa: E402
+from torch.nn.utils.fusion import fuse_conv_bn_eval  # noqa: E402
+
+from pytorch_graph_flow import graph_flow  # noqa: E402
+from reference_models import FANet, MobileUNet, Paraphraser, logits_distillation, soft_dice_loss  # noqa: E402
+
+DEVICE = torch.device(args.device)
+MEMORY = torch.contiguous_format if "nchw" in args.words else torch.channels_last
+
+
+def fold(model):
+    """Batch norms of a network in inference mode into the convolutions before them."""
+    pairs = [(a, "bn" + a.removeprefix("conv")) for a in ("conv5", "conv3", "conv_in", "conv_out")]
+    pairs += [("squeeze", "bn_squeeze"), ("shortcut", "bn_shortcut"), ("conv", "bn")]
+    for module in model.eval().modules():
+        for conv, bn in pairs:
+            if isinstance(getattr(module, conv, None), torch.nn.Conv2d) and isinstance(getattr(module, bn, None), torch.nn.BatchNorm2d):
+                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, bn)))
+                setattr(module, bn, torch.nn.Identity())
+    return model.requires_grad_(False)
+
+
+def build(name, width):
+    net = FANet(1, args.classes, width, dropout=0.0) if name == "fanet" else MobileUNet(1, args.classes, width)
+    return net.to(DEVICE, memory_format=MEMORY)
+
+
+def compiled(function):
+    mode = "max-autotune" if "max_autotune" in args.words else "reduce-overhead" if "compile" in args.words else None
+    return torch.compile(function, mode=mode) if mode else function
+
+
+def supervised_terms(logits, y):
+    return 0.5 * F.cross_entropy(logits, y) + 0.5 * soft_dice_loss(logits, y)
+
+
+def random_map(n, c, h, w):
+    return (torch.rand(n, c, h, w, device=DEVICE) * 2 - 1).to(memory_format=MEMORY)
+
+
+def training_step():
+    net = build(args.network, args.width).train()
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    x = random_map(args.batch, 1, args.size, args.size)
+    y = torch.randint(args.classes, (args.batch, args.size, args.size), device=DEVICE)
+    if args.task == "distill":
+        teacher = fold(build("fanet", args.teacher_width))
+        shallow_encoder, deep_encoder = (
+            Paraphraser(teacher.tap_channels, net.tap_channels).to(DEVICE, memory_format=MEMORY).requires_grad_(False) for _ in range(2)
+        )
+
+    def objective(x, y):
+        shallow, deep, logits = net(x)
+        loss = supervised_terms(logits, y)
+        if args.task == "supervised":
+            return loss
+        with torch.no_grad():
+            teacher_shallow, teacher_deep, teacher_logits = teacher(x)
+            factors = shallow_encoder.encode(teacher_shallow), deep_encoder.encode(teacher_deep)
+        with torch.autocast(DEVICE.type, enabled=False):  # the edge term is of the fourth degree
+            vertex, edge = graph_flow(shallow.float(), deep.float(), *(f.float() for f in factors), 3)
+        return loss + logits_distillation(logits, teacher_logits) + 1e-5 * vertex + 1e-9 * edge
+
+    objective = compiled(objective)
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(DEVICE.type, torch.bfloat16) if "amp" in args.words else contextlib.nullcontext():
+            loss = objective(x, y)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def graph_flow_step():
+    net = build(args.network, args.width).eval()
+    with torch.no_grad():
+        shallow, deep, _ = net(random_map(args.batch, 1, args.size, args.size))
+    student = [random_map(*shallow.shape).requires_grad_(), random_map(*deep.shape).requires_grad_()]
+    factors = [random_map(*shallow.shape), random_map(*deep.shape)]
+
+    def objective(*maps):
+        vertex, edge = graph_flow(*maps, 3)
+        return 1e-5 * vertex + 1e-9 * edge
+
+    objective = compiled(objective)
+
+    def step():
+        loss = objective(*student, *factors)
+        torch.autograd.grad(loss, student)
+        return loss
+
+    return step
+
+
+def check():
+    """Exits with a message where folding or the fast Graph Flow loss differ from their references."""
+    import make_graph_flow
+
+    torch.manual_seed(1)
+    net = FANet(1, 3, 0.1, dropout=0.0).double()
+    x = torch.randn(2, 1, 48, 48, dtype=torch.float64)
+    net(x)  # running statistics other than 0 and 1
+    before = net.eval()(x)
+    after = fold(net)(x)
+    folding = max((a - b).abs().max().item() / b.abs().max().item() for a, b in zip(after, before))
+    maps = [torch.randn(2, 5, 9, 7, dtype=torch.float64) for _ in range(4)]
+    slow = make_graph_flow.graph_flow(*(make_graph_flow.patches(m, make_graph_flow.positions(m, 3, "peak", False), 3) for m in maps), "gram", "sum")
+    loss = max(abs(a - b).item() / abs(b).item() for a, b in zip(graph_flow(*maps, 3), slow))
+    left = sum(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+    print(f"folded teacher: {folding:.1e} off, {left} batch norms left (those behind no convolution); Graph Flow loss: {loss:.1e} off")
+    if not (folding < 1e-10 and loss < 1e-12 and left == 14):
+        sys.exit("check failed")
 
 
 def main():
-    args = arguments()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    import torch
-    from reference_models import FANet, MobileUNet, soft_dice_loss
-
-    torch.set_num_threads(args.threads)
+    if args.check:
+        return check()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    deadline = time.time() + args.load_wait
-    while os.getloadavg()[0] > 0.5 and time.time() < deadline:
-        time.sleep(1)
-
-    class Run:
-        def __init__(self, name, fmt):
-            self.name, self.fmt, self.times = name, fmt, []
-            if name == "fanet":
-                self.model = FANet(args.channels, args.classes, args.fanet_width, dropout=0.0)
-            else:
-                self.model = MobileUNet(args.channels, args.classes, args.mobile_width)
-            memory = torch.channels_last if fmt == "channels_last" else torch.contiguous_format
-            self.model = self.model.to(memory_format=memory).train()
-            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True if args.adam == "fused" else None)
-            self.x = torch.randn(args.batch, args.channels, *args.size).to(memory_format=memory)
-            self.y = torch.randint(args.classes, (args.batch, *args.size))
-
-        def step(self):
-            t0 = time.perf_counter()
-            self.optimiser.zero_grad(set_to_none=True)
-            logits = self.model(self.x)[2]
-            loss = torch.nn.functional.cross_entropy(logits, self.y)
-            if args.loss == "ce_dice":
-                loss = 0.5 * loss + 0.5 * soft_dice_loss(logits, self.y)
-            t1 = time.perf_counter()
-            loss.backward()
-            t2 = time.perf_counter()
-            self.optimiser.step()
-            t3 = time.perf_counter()
-            return [1e3 * (t3 - t0), 1e3 * (t1 - t0), 1e3 * (t2 - t1), 1e3 * (t3 - t2)]
-
-    runs = [Run(m, f) for m in args.models.split(",") for f in args.formats.split(",")]
-    for run in runs:
-        for _ in range(args.warmup):
-            run.step()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in args.words
+    torch.backends.cudnn.benchmark = True
+    wait = torch.cuda.synchronize if DEVICE.type == "cuda" else lambda: None
+    step = graph_flow_step() if args.task == "graph_flow" else training_step()
+    start = time.perf_counter()
+    for _ in range(args.warmup):
+        step()
+    wait()
+    warmup = time.perf_counter() - start
+    times = []
     for _ in range(args.steps):
-        for run in runs:
-            run.times.append(run.step())
-
-    results = []
-    for run in runs:
-        by_total = sorted(run.times)
-        total, forward, backward, adam = by_total[len(by_total) // 2]
-        results.append({
-            "model": run.name, "format": run.fmt, "min_ms": round(by_total[0][0], 2), "median_ms": round(total, 2),
-            "forward_ms": round(forward, 2), "backward_ms": round(backward, 2), "adam_ms": round(adam, 2),
-            "parameters": sum(p.numel() for p in run.model.parameters()),
-        })
+        wait()
+        start = time.perf_counter()
+        loss = step()
+        wait()
+        times.append(1e3 * (time.perf_counter() - start))
+    times.sort()
+    at = lambda share: times[int(share * (len(times) - 1) + 0.5)]
+    cuda = DEVICE.type == "cuda"
     print(json.dumps({
-        "torch": torch.__version__, "threads": args.threads, "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "machine": platform.machine(), "load": round(os.getloadavg()[0], 2), "batch": args.batch, "size": args.size,
-        "channels": args.channels, "classes": args.classes, "loss": args.loss, "adam": args.adam, "steps": args.steps,
-        "results": results,
+        "torch": torch.__version__, "device": torch.cuda.get_device_name(DEVICE) if cuda else platform.machine(),
+        "cuda": torch.version.cuda if cuda else None, "cudnn": torch.backends.cudnn.version() if cuda else None,
+        "threads": torch.get_num_threads(), "task": args.task, "network": args.network, "width": args.width, "batch": args.batch,
+        "size": args.size, "classes": args.classes, "variant": args.variant, "warmup_s": round(warmup, 2), "steps": args.steps,
+        "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "loss": loss.item(),
     }, indent=1))
 
 

@@ -78,6 +78,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
+from pytorch_graph_flow import graph_flow
 from reference_models import FANet, MobileUNet, Paraphraser, logits_distillation, soft_dice_loss
 
 MEMORY = torch.channels_last if args.format == "channels_last" else torch.contiguous_format
@@ -274,25 +275,6 @@ def score(brain, model):
 
 
 # ------------------------------------------------------------------------------------------------------ distillation
-
-
-def salience(f, k):
-    """V (n, c, k*k): the patch around each channel's peak, zero outside the map; kernels/salience.h, mode peak."""
-    n, c, h, w = f.shape
-    top = f.detach().flatten(2).argmax(2)
-    offsets = torch.arange(k)
-    y, x = (top // w)[..., None] + offsets, (top % w)[..., None] + offsets
-    index = (y[..., :, None] * (w + k - 1) + x[..., None, :]).flatten(2)
-    return F.pad(f, (k // 2,) * 4).flatten(2).gather(2, index)
-
-
-def graph_flow(shallow, deep, teacher_shallow, teacher_deep, k):
-    """(vertex loss, edge loss) with Gram edges, summed; kernels/variation_graph.h."""
-    s, d, ts, td = (salience(f, k) for f in (shallow, deep, teacher_shallow, teacher_deep))
-    gram = lambda v: v @ v.transpose(1, 2)
-    vertex = (((d - s) - (td - ts)) ** 2).sum()
-    edge = (((gram(d) - gram(s)) - (gram(td) - gram(ts))) ** 2).sum()
-    return vertex, edge
 
 
 def distill(brain, report):

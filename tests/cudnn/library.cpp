@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/shared_library.h"
 #include "kernels/error.h"
+#include "kernels/shared_library.h"
 #include "tests/cudnn/device.h"
 #include "tests/harness/temporary_folder.h"
 

@@ -91,9 +91,17 @@ std::vector<ConvolutionProblem> problems_of(const ConvolutionCall& call) {
       list.push_back(q);
     }
     if (call.transposed) continue;
+    // Folded: behind it nothing, a ReLU, or a residual and a ReLU.
     q.operation = Operation::forward;
-    q.bias = q.relu = true;
+    q.bias = true;
+    for (const bool relu : {false, true}) {
+      q.relu = relu;
+      list.push_back(q);
+    }
+    q.residual = true;
+    q.residual_stride = q.y.c;
     list.push_back(q);
+    q.residual = false;
   }
   return list;
 }

@@ -30,9 +30,11 @@ void compare(const DistillationOptions& options) {
   const std::vector<double> moved = conditioning(cpu, options);
   double largest = 0;
   for (const NamedTensor& g : cpu.gradients) largest = std::max(largest, max_abs(g.tensor));
-  for (const unsigned seed : {0u, 6u}) {
-    INFO("order seed ", seed);
-    const Outcome simt = one_step(simt_device(seed), options, start);
+  std::vector<Device> devices{simt_device(0), simt_device(6)};
+  if (!std::holds_alternative<Cpu>(test_device())) devices = {test_device()};  // a GPU's turn
+  for (const Device& device : devices) {
+    INFO("device ", device_name(device));
+    const Outcome simt = one_step(device, options, start);
     for (std::size_t i = 0; i < cpu.reconstruction.size(); ++i)
       CHECK(simt.reconstruction[i] == doctest::Approx(cpu.reconstruction[i]).epsilon(kLoss));
     REQUIRE(simt.terms.size() == cpu.terms.size());

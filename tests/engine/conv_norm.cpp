@@ -56,7 +56,11 @@ TEST_CASE("conv_norm: folded and not, every kind of convolution and activation")
         const bool folds = act == NormActivation::none || act == NormActivation::relu;
         CHECK(static_cast<bool>(layer.conv.folded.weight) == folds);
         CHECK(relative_error(folded, apart) < 2e-6);
-        CHECK(max_difference(conv_norm(layer.conv, layer.bn, x, residual), with) == 0);
+        CHECK(max_difference(conv_norm(layer.conv, layer.bn, x, residual), with) == 0);  // not folded on the CPU
+        const Device simt = simt_device();
+        layer.to(simt);
+        CHECK(relative_error(conv_norm(layer.conv, layer.bn, x.to(simt), residual.to(simt)).to(cpu_device()), with) <
+              2e-6);
       }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "tests/harness/golden_folder.h"
 
 namespace gf::test {
 
@@ -40,7 +41,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-inline std::string golden(const std::string& name) { return std::string(GF_SOURCE_DIR) + "/tests/golden/" + name; }
+inline std::string golden(const std::string& name) { return test::golden_folder() + name; }
 
 inline std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -61,11 +61,11 @@ TEST_CASE("dropout2d draws a new mask each time, the same one for the same posit
         "dropout probability out of range: dropout2d: expected 0 <= p < 1, found 1.000000");
 }
 
-TEST_CASE("convolution_relu_inference is convolution and relu in one, off the tape") {
+TEST_CASE("convolution_inference is convolution and relu in one, off the tape") {
   const Tensor x = random_tensor({2, 5, 6, 8}), w = random_tensor({7, 3, 3, 8}, 2).require_grad(),
                b = random_tensor({1, 1, 1, 7}, 3);
   const ConvolutionShape p{.pad_h = 1, .pad_w = 1};
-  const Tensor fused = convolution_relu_inference(x, w, b, p);
+  const Tensor fused = convolution_inference(x, w, b, p, ConvolutionActivation::relu);
   CHECK(!fused.requires_grad());
   CHECK(relative_error(to_array(fused).v, to_array(relu(convolution(x, w, b, p))).v) < 1e-6);
 }

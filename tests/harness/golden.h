@@ -8,11 +8,12 @@
 #include "engine/io/safetensors.h"
 #include "engine/nn/module.h"
 #include "engine/tensor.h"
+#include "tests/harness/golden_folder.h"
 
 namespace gf::test {
 
 inline SafetensorsFile golden_file(const std::string& name) {
-  return SafetensorsFile(std::string(GF_SOURCE_DIR) + "/tests/golden/" + name + ".safetensors");
+  return SafetensorsFile(golden_folder() + name + ".safetensors");
 }
 
 // [n,c,h,w] -> (n,h,w,c); [n,c,d] (salience patches) -> (n,1,c,d); [c] -> (1,1,1,c).

@@ -1,6 +1,6 @@
 #pragma once
 // What the cases of a kernel family need: buffers with sentinels and NaN, views wider than their channels, scratch
-// memory, and one call that runs a case on every device that has a body here.
+// memory, and one call that runs a case on every device that has a body here (test_device.h).
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "kernels/bf16.h"
 #include "kernels/context.h"
 #include "kernels/view.h"
+#include "tests/harness/test_device.h"
 
 namespace gf::harness {
 
@@ -74,7 +75,9 @@ template <class T = float>
 class Buffer {
  public:
   explicit Buffer(Shape shape, std::int64_t extra = 0)
-      : shape_(shape), stride_(shape.c + extra), memory_(kMargin + shape.pixels() * stride_ + kMargin, sentinel) {
+      : shape_(shape),
+        stride_(shape.c + extra),
+        memory_(static_cast<std::size_t>(kMargin + shape.pixels() * stride_ + kMargin), sentinel) {
     for_each([](T& v, std::int64_t) { v = Element<T>::unwritten; });
   }
 
@@ -93,23 +96,42 @@ class Buffer {
     return b;
   }
 
-  View view() { return {memory_.data() + kMargin, Element<T>::dtype, shape_, stride_}; }
-  ConstView view() const { return {memory_.data() + kMargin, Element<T>::dtype, shape_, stride_}; }
+  View view() { return {memory_.kernel_writes() + kMargin, Element<T>::dtype, shape_, stride_}; }
+  ConstView view() const { return {memory_.kernel_reads() + kMargin, Element<T>::dtype, shape_, stride_}; }
   const Shape& shape() const { return shape_; }
-  T& at(std::int64_t pixel, std::int64_t c) { return memory_[static_cast<std::size_t>(kMargin + pixel * stride_ + c)]; }
+
+  // One element, to be read or assigned. It has no address: kernels get views.
+  class Place {
+   public:
+    Place(Buffer& b, std::size_t i) : b_(b), i_(i) {}
+    Place(const Place&) = default;
+    operator T() const { return b_.memory_.host_reads()[i_]; }
+    const Place& operator=(T v) const {
+      b_.memory_.host_writes()[i_] = v;
+      return *this;
+    }
+    const Place& operator=(const Place& o) const { return *this = static_cast<T>(o); }
+
+   private:
+    Buffer& b_;
+    std::size_t i_;
+  };
+  Place at(std::int64_t pixel, std::int64_t c) { return {*this, index(pixel, c)}; }
 
   // The elements in NHWC order.
   std::vector<double> values() const {
+    const std::vector<T>& memory = memory_.host_reads();
     std::vector<double> v;
-    const_cast<Buffer*>(this)->for_each([&](const T& x, std::int64_t) { v.push_back(number_of(x)); });
+    for (std::int64_t i = 0; i < shape_.count(); ++i) v.push_back(number_of(memory[index(i / shape_.c, i % shape_.c)]));
     return v;
   }
   // True where only elements were written, neither gaps nor margins.
   bool sentinels_intact() const {
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(memory_.size()); ++i) {
+    const std::vector<T>& memory = memory_.host_reads();
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(memory.size()); ++i) {
       const std::int64_t at = i - kMargin;
       const bool element = at >= 0 && at < shape_.pixels() * stride_ && at % stride_ < shape_.c;
-      if (!element && number_of(memory_[static_cast<std::size_t>(i)]) != number_of(sentinel)) return false;
+      if (!element && number_of(memory[static_cast<std::size_t>(i)]) != number_of(sentinel)) return false;
     }
     return true;
   }
@@ -118,14 +140,18 @@ class Buffer {
   static constexpr std::int64_t kMargin = 32;
   static constexpr T sentinel = Element<T>::sentinel;
 
+  std::size_t index(std::int64_t pixel, std::int64_t c) const {
+    return static_cast<std::size_t>(kMargin + pixel * stride_ + c);
+  }
   template <class Visit>
   void for_each(const Visit& visit) {
-    for (std::int64_t i = 0; i < shape_.count(); ++i) visit(at(i / shape_.c, i % shape_.c), i);
+    std::vector<T>& memory = memory_.host_writes();
+    for (std::int64_t i = 0; i < shape_.count(); ++i) visit(memory[index(i / shape_.c, i % shape_.c)], i);
   }
 
   Shape shape_;
   std::int64_t stride_;
-  std::vector<T> memory_;
+  MirroredVector<T> memory_;
 };
 
 // max|a - b| / max|b|: infinite where a value is missing or only one of the two is NaN or infinite.
@@ -151,23 +177,43 @@ inline void append(std::vector<double>& all, const std::vector<double>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-// Runs a case on the devices that run the .cu bodies. Under every order of blocks and threads the outputs that
-// `run(device)` returns must be the same to the bit.
+// Runs a case on the devices that run the .cu bodies: the executor under several orders of blocks and threads, once
+// with its memory elsewhere, or the GPU, twice. The outputs that `run(device)` returns must be the same to the bit.
 template <class Run>
 void on_every_gpu(const Run& run) {
   std::vector<double> first;
+  bool has_run = false;
+  const auto once = [&](const auto& device, DeviceMemory* memory) {
+    std::vector<double> outputs;
+    if (memory) {
+      Mirrors mirrors(*memory);
+      outputs = run(device);
+      mirrors.bring_home();
+    } else {
+      outputs = run(device);
+    }
+    if (has_run) CHECK(same_bits(outputs, first));
+    if (!std::exchange(has_run, true)) first = std::move(outputs);
+  };
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = test_devices().cuda) {
+    for (const int time : {1, 2}) {
+      INFO("device cuda, run ", time);
+      once(*cuda, &memory_of(*cuda));
+    }
+  }
+#endif
+  if (!test_devices().simt) return;
   for (const unsigned seed : {0u, 1u, 2u, 3u}) {
     INFO("device simt, order seed ", seed);
-    const std::vector<double> outputs = run(Simt{workspace, seed});
-    if (seed == 0) first = outputs;
-    CHECK(same_bits(outputs, first));
+    once(Simt{workspace, seed}, seed == 2 ? &memory_elsewhere() : nullptr);
   }
 }
 
 // The same, and on the CPU. `run(device)` checks its outputs and returns them.
 template <class Run>
 void on_every_device(const Run& run) {
-  {
+  if (test_devices().cpu) {
     INFO("device cpu");
     run(Cpu{workspace});
   }

@@ -1,6 +1,7 @@
 #include "tests/harness/op_case.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 
@@ -144,9 +145,14 @@ Arrays make_inputs(const OpCase& c) {
   throw std::runtime_error(c.name() + ": no inputs found that keep away from kinks; make the case smaller");
 }
 
+Device test_device() {
+  const char* name = std::getenv("GF_TEST_DEVICE");
+  return parse_device(name && *name ? name : "cpu");
+}
+
 namespace {
 Device& chosen_device() {
-  static Device device = cpu_device();
+  static Device device = test_device();
   return device;
 }
 DType chosen_dtype = DType::f32;

@@ -123,7 +123,9 @@ DType dtype_of(const Input& i);  // here and now: i's, or bf16 in its place
 Tensors to_tensors(const OpCase& c, const Arrays& inputs, Layout layout);
 Array to_array(const Tensor& t);
 
-// Where cases run and in which dtype: the CPU in float32, or what was set last. For the whole program.
+// What GF_TEST_DEVICE names, as `--device` takes it, else the CPU.
+Device test_device();
+// Where cases run, that or what was set last, and in which dtype. For the whole program.
 const Device& device_under_test();
 DType dtype_under_test();
 void set_device_under_test(const Device& device, DType dtype = DType::f32);

@@ -317,8 +317,8 @@ TEST_CASE("batch_norm: NaN is not hidden by the activation") {
         c.x.at(5, 2) = element_of<T>(std::numeric_limits<double>::quiet_NaN());
         c.train(device);
         for (std::int64_t p = 0; p < 16; ++p) {
-          CHECK(std::isnan(number_of(c.y.at(p, 2))));
-          CHECK(!std::isnan(number_of(c.y.at(p, 3))));
+          CHECK(std::isnan(number_of<T>(c.y.at(p, 2))));
+          CHECK(!std::isnan(number_of<T>(c.y.at(p, 3))));
         }
         CHECK(std::isnan(c.running_var.values()[2]));
         return c.outputs();

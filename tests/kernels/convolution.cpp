@@ -33,6 +33,28 @@ TEST_CASE("convolution: forward equals the definition") {
       }
 }
 
+TEST_CASE("convolution: a residual is added before the activation") {
+  for (const Case& c : cases())
+    for (const bool relu : {false, true}) {
+      CAPTURE(c.name);
+      CAPTURE(relu);
+      const Setup s(c);
+      const Buffer residual = Buffer::random(s.y_shape, 3, 77);
+      std::vector<double> expected = forward_reference(s, true, false);
+      const std::vector<double> r = residual.values();
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        expected[i] = relu ? std::max(0.0, expected[i] + r[i]) : expected[i] + r[i];
+      harness::on_every_device([&](const auto& device) {
+        Buffer y(s.y_shape, c.extra_y);
+        convolution_forward(device, s.p, s.x.view(), s.w.view(), s.bias_y.view(), y.view(),
+                            relu ? ConvolutionActivation::relu : ConvolutionActivation::none, residual.view());
+        CHECK(harness::relative_error(y.values(), expected) < forward_tolerance(c));
+        CHECK(y.sentinels_intact());
+        return y.values();
+      });
+    }
+}
+
 TEST_CASE("convolution: input gradient equals the definition") {
   for (const Case& c : cases())
     for (const bool with_bias : {false, true}) {

@@ -28,13 +28,13 @@ TEST_CASE("distillation_loss: losses and gradient, against double and against th
         INFO("plain ", plain);
         const DistillationLoss p{kIgnore, plain ? 1.0f : 4.0f, plain};
         const double tau = static_cast<double>(p.tau);
-        const ConstView w = plain ? ConstView{} : weights.view();
         const Values ws = plain ? Values{} : weights.values();
         const double want_ce = cross_entropy_reference(zs, ls, ws, s.c),
                      want_kd = kd_reference(zs, ts, tau, p.element_mean, s.c);
         const Values want_dz = sum_of(times(kCeUpstream, cross_entropy_gradient_reference(zs, ls, ws, s.c)),
                                       times(kKdUpstream, kd_gradient_reference(zs, ts, tau, p.element_mean, s.c)));
         on_devices_of<T>([&](const auto& device) {
+          const ConstView w = plain ? ConstView{} : weights.view();
           Buffer<> ce = scalar(), kd = scalar(), ce_alone = scalar(), kd_alone = scalar();
           Buffer<T> dz(s, extra), dz_ce(s), dz_kd(s);
           Buffer<std::int32_t> bad = counter();

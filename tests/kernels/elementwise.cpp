@@ -249,16 +249,17 @@ TEST_CASE("elementwise: axpy, fill and copy") {
 // More pixels than a grid has blocks in y: the threads go round.
 TEST_CASE("elementwise: many pixels") {
   const Shape s{1, 65539, 1, 129};
-  std::vector<std::uint8_t> from(static_cast<std::size_t>(s.count()));
-  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::uint8_t>(i * 37 >> 3);
-  std::vector<float> filled(static_cast<std::size_t>(s.pixels() * 130));
+  const Buffer<std::uint8_t> from = Buffer<std::uint8_t>::random(s, 0, 1, 0, 256);
+  const Values want = from.values();
   on_every_device([&](const auto& device) {
-    std::vector<std::uint8_t> to(from.size());
-    copy(device, View(from.data(), DType::u8, s), View(to.data(), DType::u8, s));
-    CHECK(to == from);
-    std::fill(filled.begin(), filled.end(), 0.0f);
-    fill(device, 1.0f, View(filled.data(), DType::f32, s, 130));
-    CHECK(std::count(filled.begin(), filled.end(), 1.0f) == s.count());
+    Buffer<std::uint8_t> to(s);
+    Buffer<> filled(s, 1);
+    copy(device, from.view(), to.view());
+    CHECK(to.values() == want);
+    fill(device, 1.0f, filled.view());
+    const Values ones = filled.values();
+    CHECK(std::count(ones.begin(), ones.end(), 1.0) == s.count());
+    CHECK(filled.sentinels_intact());
     return Values{};
   });
 }

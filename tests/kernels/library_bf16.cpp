@@ -70,12 +70,14 @@ TEST_CASE("matmul bf16 on simt") {
         Half b = Half::random(transposed ? Shape{1, 1, columns, inner} : Shape{1, 1, inner, columns}, extra, ++seed);
         Half y({2, 1, rows, columns}, extra);
         matmul(simt, false, transposed, a.view(), b.view(), y.view());
+        const Values va = a.values(), vb = b.values();
         Values expected;
         for (std::int64_t r = 0; r < 2 * rows; ++r)
           for (std::int64_t j = 0; j < columns; ++j) {
             double sum = 0;
             for (std::int64_t k = 0; k < inner; ++k)
-              sum += harness::number_of(a.at(r, k)) * harness::number_of(transposed ? b.at(j, k) : b.at(k, j));
+              sum += va[static_cast<std::size_t>(r * inner + k)] *
+                     vb[static_cast<std::size_t>(transposed ? j * inner + k : k * columns + j)];
             expected.push_back(sum);
           }
         CHECK(harness::relative_error(y.values(), expected) < 1.1 * kRounding);

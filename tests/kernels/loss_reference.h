@@ -15,8 +15,8 @@ inline Buffer<std::int32_t> counter() { return Buffer<std::int32_t>({1, 1, 1, 1}
 inline Buffer<std::int32_t> random_labels(const Shape& z, std::int64_t extra, unsigned seed) {
   Buffer<std::int32_t> label = Buffer<std::int32_t>::random({z.n, z.h, z.w, 1}, extra, seed, 0, 1e6);
   for (std::int64_t p = 0; p < z.pixels(); ++p) {
-    std::int32_t& v = label.at(p, 0);
-    v = v % 8 == 0 ? kIgnore : static_cast<std::int32_t>(v % z.c);
+    const std::int32_t v = label.at(p, 0);
+    label.at(p, 0) = v % 8 == 0 ? kIgnore : static_cast<std::int32_t>(v % z.c);
   }
   return label;
 }

@@ -17,7 +17,7 @@ Buffer<std::int32_t> whole(int v) { return Buffer<std::int32_t>::of({1, 1, 1, 1}
 // A flat view without its first element: no pack of 16 bytes starts where it does.
 template <class T>
 View after_first(Buffer<T>& b) {
-  return {&b.at(0, 1), Element<T>::dtype, {1, 1, 1, b.shape().c - 1}};
+  return {data_as<T>(b.view()) + 1, Element<T>::dtype, {1, 1, 1, b.shape().c - 1}};
 }
 Values without_first(const Values& v) { return {v.begin() + 1, v.end()}; }
 
@@ -149,10 +149,10 @@ TEST_CASE("optimizer: gradients are clipped by their norm, PyTorch's rule") {
     for (const double x : g.values()) scaled.push_back(factor * x);
     for (std::size_t i = 0; i < scaled.size(); ++i) sgd_want[i] -= 0.1 * (scaled[i] + 0.05 * sgd_want[i]);
     const Buffer<> clipped = Buffer<>::of(g.shape(), 0, scaled), device_norm = scalar(norm);
-    StepScalars scalars{};
-    scalars.gradient_norm = device_norm.view();
-    scalars.clip_norm = 3;
     on_every_device([&](const auto& device) {
+      StepScalars scalars{};
+      scalars.gradient_norm = device_norm.view();
+      scalars.clip_norm = 3;
       Buffer<> sgd = start, adam = start, m = zeros(count), v = zeros(count);
       Buffer<> other = start, other_m = m, other_v = v;
       sgd_step(device, {0.1, 0, 0.05, true}, g.view(), sgd.view(), {}, scalars);
