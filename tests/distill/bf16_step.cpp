@@ -52,7 +52,7 @@ TEST_CASE("a distillation step in bf16 on simt: losses and gradients are those o
     CHECK(a.to_vector() == shuffled.gradients[i].tensor.to_vector());
   }
   CHECK(last.cosine() > 0.99);
-  CHECK(whole.cosine() > 0.7);  // 0.83 to 0.94 after 40 to 100 steps of training; two directions by chance: 0.01
+  CHECK(whole.cosine() > 0.7);  // 0.81 to 0.94 after 40 to 100 steps of training; two directions by chance: 0.01
   CHECK(half.gradient_norm == doctest::Approx(single.gradient_norm).epsilon(0.1));
 
   for (const NamedTensor& t : half.after) CHECK(t.tensor.dtype() == DType::f32);
