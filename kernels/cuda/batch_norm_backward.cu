@@ -33,7 +33,7 @@ enum class Sign { none, output, sum };
 
 // How z and prelu's slope come about; looked at for Sign::sum only.
 struct PreActivation {
-  const float *mean, *inv_std, *gamma, *beta;
+  const float *inv_std, *gamma, *beta;
   Slopes slopes;
 };
 
@@ -44,30 +44,27 @@ struct Gradient {
   PreActivation before;
 };
 
-// The factors of z of a thread's channels.
+// What prelu has of a thread's channels.
 template <Sign kSign, int kWidth>
 struct Channels {
   __device__ Channels(const PreActivation&, int) {}
 };
 template <int kWidth>
 struct Channels<Sign::sum, kWidth> {
-  float mean[kWidth], scale[kWidth], offset[kWidth];
+  float beta[kWidth];
   Slopes::Pack<kWidth> slopes;
 
   __device__ Channels(const PreActivation& p, int channel) : slopes(p.slopes.of_channels<kWidth>(channel)) {
-    for (int j = 0; j < kWidth; ++j) {
-      mean[j] = p.mean[channel + j];
-      scale[j] = p.gamma[channel + j] * p.inv_std[channel + j];
-      offset[j] = p.beta[channel + j];
-    }
+    for (int j = 0; j < kWidth; ++j) beta[j] = p.beta[channel + j];
   }
 };
 
-// g = dy * act'(.) of a run of pixels; with prelu dy * min(z, 0) is added to d_slope.
-template <Sign kSign, int kPixels, int kWidth, class T>
-__device__ void load_gradients(const Gradient<T>& from, const Channels<kSign, kWidth>& channels,
-                               const float (&x)[kPixels][kWidth], std::int64_t pixel, int step, int channel,
-                               float (&g)[kPixels][kWidth], float (&d_slope)[kWidth]) {
+// g = dy * act'(.) of a run of pixels; with prelu dy * min(z, 0) is added to d_slope. scaled(k, j): (x - mean) * gamma
+// * inv_std of pixel k, for prelu's z.
+template <Sign kSign, int kPixels, int kWidth, class T, class Scaled>
+__device__ void load_gradients(const Gradient<T>& from, const Channels<kSign, kWidth>& channels, const Scaled& scaled,
+                               std::int64_t pixel, int step, int channel, float (&g)[kPixels][kWidth],
+                               float (&d_slope)[kWidth]) {
   load_run(from.dy, pixel, step, channel, g);
   if constexpr (kSign == Sign::none) return;
   float other[kPixels][kWidth];
@@ -76,7 +73,7 @@ __device__ void load_gradients(const Gradient<T>& from, const Channels<kSign, kW
     for (int j = 0; j < kWidth; ++j) {
       if constexpr (kSign == Sign::output) g[k][j] = from.act.backward(other[k][j], g[k][j]);
       if constexpr (kSign == Sign::sum) {
-        const float z = (x[k][j] - channels.mean[j]) * channels.scale[j] + channels.offset[j] + other[k][j];
+        const float z = scaled(k, j) + channels.beta[j] + other[k][j];
         if (z > 0.0f) continue;
         d_slope[j] += g[k][j] * z;
         g[k][j] *= channels.slopes.slope[j];
@@ -99,10 +96,16 @@ __global__ void gf_batch_norm_sums_kernel(Plane<const T> x, Gradient<T> gradient
     float mean[kWidth];
     for (int j = 0; j < kWidth; ++j) mean[j] = saved_mean[channel + j];
     const Channels<kSign, kWidth> channels(gradient.before, channel);
+    float scale[kWidth] = {};
+    if constexpr (kSign == Sign::sum) {
+      const PreActivation& before = gradient.before;
+      for (int j = 0; j < kWidth; ++j) scale[j] = before.gamma[channel + j] * before.inv_std[channel + j];
+    }
     walk_strip<kRun<kWidth, 3>>(cut.length(chunk), [&](auto pixels, int p) {
       float vx[pixels.value][kWidth], g[pixels.value][kWidth], d_slope[kWidth] = {};
       load_run(x, first + p, strips, channel, vx);
-      load_gradients<kSign>(gradient, channels, vx, first + p, strips, channel, g, d_slope);
+      const auto scaled = [&](int k, int j) { return (vx[k][j] - mean[j]) * scale[j]; };
+      load_gradients<kSign>(gradient, channels, scaled, first + p, strips, channel, g, d_slope);
       for (int j = 0; j < kWidth; ++j) {
         float s = 0, q = 0;  // short sums added up lose fewer digits than one long one
         for (int k = 0; k < pixels.value; ++k) {
@@ -161,7 +164,7 @@ __global__ void gf_batch_norm_factors_kernel(const Sums* parts, int c, Cut cut, 
   const float from_g = static_cast<float>(gain);
   factors[channel] = f.training ? make_float4(from_g, static_cast<float>(-gain * inv_std * inv_std * sums[1] / n),
                                               f.mean[channel], static_cast<float>(-gain * sums[0] / n))
-                                : make_float4(from_g, 0.0f, 0.0f, 0.0f);
+                                : make_float4(from_g, 0.0f, f.mean[channel], 0.0f);
 }
 
 // One block: the channels of a slope that all share.
@@ -188,7 +191,8 @@ __global__ void gf_batch_norm_dx_kernel(Plane<const T> x, Gradient<T> gradient, 
   walk_strip<kRun<kWidth, 3>>(cut.length(chunk), [&](auto pixels, int p) {
     float vx[pixels.value][kWidth], g[pixels.value][kWidth], d_slope[kWidth] = {};
     load_run(x, first + p, strips, channel, vx);
-    load_gradients<kSign>(gradient, channels, vx, first + p, strips, channel, g, d_slope);
+    const auto scaled = [&](int k, int j) { return (vx[k][j] - f[j].z) * f[j].x; };
+    load_gradients<kSign>(gradient, channels, scaled, first + p, strips, channel, g, d_slope);
     for (int k = 0; k < pixels.value; ++k) {
       for (int j = 0; j < kWidth; ++j) {
         const float from_x = kSign != Sign::sum || through_x ? vx[k][j] : 0.0f;
@@ -254,8 +258,8 @@ void batch_norm_backward(const Gpu& gpu, const BatchNormShape& shape, bool train
     return;
   }
   const Tensors t{x, learns ? prelu.residual : reads_output(shape.act) ? y : ConstView{}, dy, dx, d_residual};
-  const PreActivation before{data_as<float>(saved_mean), data_as<float>(saved_inv_std), data_as<float>(gamma),
-                             data_as<float>(prelu.beta), Slopes(prelu.slope)};
+  const PreActivation before{data_as<float>(saved_inv_std), data_as<float>(gamma), data_as<float>(prelu.beta),
+                             Slopes(prelu.slope)};
   const Finish finish{training,
                       data_as<float>(gamma),
                       data_as<float>(saved_mean),
