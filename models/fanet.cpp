@@ -29,16 +29,21 @@ FANet::FANet(const NetworkOptions& o)
       classifier_({this, "classifier"}, c1_, o.classes, 1, {.init = WeightInit::xavier_uniform}) {}
 
 NetworkOutput FANet::forward(const Tensor& x, Random& random) const {
-  const Tensor e1 = encoder1_(x);
-  const Tensor e2 = encoder2_(max_pool(e1));
-  const Tensor e3 = encoder3_(max_pool(e2));
+  // Encoder and transposed convolution write their halves of a level's concatenation.
+  const auto level = [&](std::int64_t shrink, std::int64_t c) {
+    return Tensor::empty({x.shape().n, x.shape().h / shrink, x.shape().w / shrink, 2 * c}, x.dtype(), x.device());
+  };
+  const Tensor level1 = level(1, c1_), level2 = level(2, c2_), level3 = level(4, c3_);
+  const Tensor e1 = encoder1_(x, level1.view_channels(c1_, c1_));
+  const Tensor e2 = encoder2_(max_pool(e1), level2.view_channels(c2_, c2_));
+  const Tensor e3 = encoder3_(max_pool(e2), level3.view_channels(c3_, c3_));
   const Tensor e4 = encoder4_(max_pool(e3));
-  const Tensor u7 = up7_(e4);
-  const Tensor d7 = strip7_(decoder7_(concat_channels({u7, e3})));
-  const Tensor u8 = up8_(d7);
-  const Tensor d8 = strip8_(decoder8_(concat_channels({u8, e2})));
-  const Tensor u9 = up9_(d8);
-  const Tensor d9 = strip9_(decoder9_(concat_channels({u9, e1})));
+  const Tensor u7 = up7_(e4, level3.view_channels(0, c3_));
+  const Tensor d7 = strip7_(decoder7_(concat_channels({u7, e3}, level3)));
+  const Tensor u8 = up8_(d7, level2.view_channels(0, c2_));
+  const Tensor d8 = strip8_(decoder8_(concat_channels({u8, e2}, level2)));
+  const Tensor u9 = up9_(d8, level1.view_channels(0, c1_));
+  const Tensor d9 = strip9_(decoder9_(concat_channels({u9, e1}, level1)));
   const Tensor kept = training() ? dropout2d(d9, dropout_, random) : d9;
   return {
       classifier_(kept),

@@ -55,9 +55,9 @@ SKBlock::SKBlock(const Owner& owner, std::int64_t in, std::int64_t out, bool pro
   bn_shortcut = std::make_unique<BatchNorm2d>(Owner{this, "bn_shortcut"}, out);
 }
 
-Tensor SKBlock::operator()(const Tensor& x) const {
+Tensor SKBlock::operator()(const Tensor& x, const Tensor& into) const {
   const Tensor y = bn_sk(sk(conv_norm(conv_in, bn_in, x)));
-  return conv_norm(conv_out, bn_out, y, shortcut ? conv_norm(*shortcut, *bn_shortcut, x) : x);  // then ReLU
+  return conv_norm(conv_out, bn_out, y, shortcut ? conv_norm(*shortcut, *bn_shortcut, x) : x, into);  // then ReLU
 }
 
 StripPooling::StripPooling(const Owner& owner, std::int64_t c, std::int64_t g1, std::int64_t g2, StripMerge m)
@@ -86,9 +86,12 @@ Tensor StripPooling::operator()(const Tensor& x) const {
   const float inverse_h = 1.0f / static_cast<float>(h), inverse_w = 1.0f / static_cast<float>(w);
   const Tensor row = horizontal(sum_to(x2, {n, 1, w, c}, inverse_h));   // one row of column means
   const Tensor column = vertical(sum_to(x2, {n, h, 1, c}, inverse_w));  // one column of row means
-  const Tensor y1 = out1(relu(merge == StripMerge::sum ? a + b + d : concat_channels({a, b, d})));
-  const Tensor y2 = out2(relu(row + column));  // broadcast: the nearest enlargement of a row is its repetition
-  return out(concat_channels({y1, merge == StripMerge::sum ? y2 : x * y2}), x);
+  const Tensor joined = Tensor::empty({n, h, w, 2 * c}, x.dtype(), x.device());
+  const Tensor first = joined.view_channels(0, c), second = joined.view_channels(c, c);
+  const Tensor y1 = out1(relu(merge == StripMerge::sum ? a + b + d : concat_channels({a, b, d})), {}, first);
+  const Tensor strips = relu(row + column);  // broadcast: the nearest enlargement of a row is its repetition
+  const Tensor y2 = merge == StripMerge::sum ? out2(strips, {}, second) : x * out2(strips);
+  return out(concat_channels({y1, y2}, joined), x);
 }
 
 }  // namespace gf

@@ -32,7 +32,7 @@ struct SKBlock : Module {
   std::unique_ptr<BatchNorm2d> bn_shortcut;
 
   SKBlock(const Owner& owner, std::int64_t in, std::int64_t out, bool project);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;  // `into`: engine/ops/place.h
 };
 
 struct DoubleConv : Module {
@@ -40,7 +40,7 @@ struct DoubleConv : Module {
 
   DoubleConv(const Owner& owner, std::int64_t in, std::int64_t out)
       : Module(owner), block1({this, "block1"}, in, out, true), block2({this, "block2"}, out, out, false) {}
-  Tensor operator()(const Tensor& x) const { return block2(block1(x)); }
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const { return block2(block1(x), into); }
 };
 
 // How StripPooling joins its three square maps: `sum` (StripPooling) or `concat` (StripPooling2, where the pooled maps

@@ -1,5 +1,8 @@
 #include "models/mobile_unet.h"
 
+#include <algorithm>
+#include <map>
+
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/shape.h"
@@ -37,9 +40,16 @@ InvertedResidual::InvertedResidual(const Owner& owner, std::int64_t in, std::int
   project = conv_norm({this, "project"}, hidden, out, 1, {});
 }
 
-Tensor InvertedResidual::operator()(const Tensor& x) const {
+Tensor InvertedResidual::operator()(const Tensor& x, const Tensor& into) const {
   const Tensor hidden = (*depthwise)(expand ? (*expand)(x) : x);
-  return residual ? (*project)(hidden, x) : (*project)(hidden);
+  return (*project)(hidden, residual ? x : Tensor(), into);
+}
+
+Shape InvertedResidual::output(const Shape& x) const {
+  const Conv2d& spatial = depthwise->conv;
+  Shape y = convolution_output({x.n, x.h, x.w, spatial.weight.shape().n}, spatial.weight.shape(), spatial.shape);
+  y.c = project->conv.weight.shape().n;
+  return y;
 }
 
 MobileUNet::MobileUNet(const NetworkOptions& o)
@@ -72,15 +82,27 @@ MobileUNet::MobileUNet(const NetworkOptions& o)
 NetworkOutput MobileUNet::forward(const Tensor& image, Random&) const {
   NetworkOutput out;
   Tensor x = stem_(image);
+  // A level's concatenation, whose halves are written by the encoder's block and by the transposed convolution.
+  std::map<std::size_t, Tensor> levels;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    x = (*blocks_[i])(x);
-    for (const std::size_t skip : kSkips)
-      if (skip == i + 1) out.taps.push_back({"block" + std::to_string(skip), x});
+    const InvertedResidual& block = *blocks_[i];
+    if (std::find(std::begin(kSkips), std::end(kSkips), i + 1) == std::end(kSkips)) {
+      x = block(x);
+      continue;
+    }
+    Shape joined = block.output(x.shape());
+    const std::int64_t c = joined.c;
+    joined.c = 2 * c;
+    const Tensor level = levels[i + 1] = Tensor::empty(joined, x.dtype(), x.device());
+    x = block(x, level.view_channels(0, c));
+    out.taps.push_back({"block" + std::to_string(i + 1), x});
   }
   x = (*last_)(x);
   for (std::size_t i = 0; i < ups_.size(); ++i) {
     const Up& u = ups_[i];
-    x = (*u.merge)(concat_channels({out.tap("block" + std::to_string(u.skip)), (*u.up)(x)}));
+    const Tensor &skip = out.tap("block" + std::to_string(u.skip)), &level = levels.at(u.skip);
+    const std::int64_t c = skip.shape().c;
+    x = (*u.merge)(concat_channels({skip, (*u.up)(x, level.view_channels(c, c))}, level));
     out.taps.push_back({"merge" + std::to_string(i + 1), x});
   }
   const Tensor small = (*head2_)((*head1_)(x));

@@ -14,7 +14,8 @@ struct InvertedResidual : Module {
   bool residual;
 
   InvertedResidual(const Owner& owner, std::int64_t in, std::int64_t out, int stride, int expansion);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;  // `into`: engine/ops/place.h
+  Shape output(const Shape& x) const;
 };
 
 class MobileUNet : public Network {

@@ -17,8 +17,8 @@ BatchNorm2d::BatchNorm2d(const Owner& owner, std::int64_t channels, NormActivati
   shape.act = act;
 }
 
-Tensor BatchNorm2d::operator()(const Tensor& x, const Tensor& residual) const {
-  return batch_norm(x, weight, bias, running_mean, running_var, shape, training(), residual, slope);
+Tensor BatchNorm2d::operator()(const Tensor& x, const Tensor& residual, const Tensor& into) const {
+  return batch_norm(x, weight, bias, running_mean, running_var, shape, training(), residual, slope, into);
 }
 
 void BatchNorm2d::initialise_own(std::uint64_t, const std::string&) {

@@ -15,7 +15,8 @@ struct BatchNorm2d : Module {
   // slopes: one for all channels, or as many as there are channels.
   BatchNorm2d(const Owner& owner, std::int64_t channels, NormActivation act = NormActivation::none, float eps = 1e-5f,
               std::int64_t slopes = 1);
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
+  // `into`: where the result goes (ops/place.h).
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}, const Tensor& into = {}) const;
 
  protected:
   void initialise_own(std::uint64_t seed, const std::string& path) override;

@@ -21,17 +21,18 @@ const Conv2d::Folded& folded(const Conv2d& conv, const BatchNorm2d& bn, const De
 
 }  // namespace
 
-Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual) {
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual,
+                 const Tensor& into) {
   const NormActivation act = bn.shape.act;
   const bool saves = !residual || !std::holds_alternative<Cpu>(x.device());
   const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves &&
                      (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad() &&
                      !(residual && residual.requires_grad()) && x.dtype() == DType::f32;
-  if (!folds) return bn(conv(x), residual);
+  if (!folds) return bn(conv(x), residual, into);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
   return convolution_inference(x, f.weight, f.bias, conv.shape,
                                act == NormActivation::relu ? ConvolutionActivation::relu : ConvolutionActivation::none,
-                               residual);
+                               residual, into);
 }
 
 }  // namespace gf

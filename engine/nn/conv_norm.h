@@ -12,8 +12,9 @@ namespace gf {
 
 // bn(conv(x), residual), folded where that is allowed and saves something: with no activation or a ReLU, which the
 // convolution does itself. A residual too, but not on the CPU: there it is added in a pass of its own, and the batch
-// norm does that pass as well.
-Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {});
+// norm does that pass as well. `into`: where the result goes (ops/place.h).
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {},
+                 const Tensor& into = {});
 
 // Convolution without bias, then batch norm with its activation: X.conv.weight, X.bn.*.
 struct ConvNorm : Module {
@@ -29,7 +30,9 @@ struct ConvNorm : Module {
       : Module(owner),
         conv({this, "conv"}, in, out, k, {.stride = o.stride, .groups = o.groups, .bias = false, .init = o.init}),
         bn({this, "bn"}, out, o.act) {}
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const { return conv_norm(conv, bn, x, residual); }
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}, const Tensor& into = {}) const {
+    return conv_norm(conv, bn, x, residual, into);
+  }
 };
 
 }  // namespace gf

@@ -62,8 +62,8 @@ ConvTranspose2d::ConvTranspose2d(const Owner& owner, std::int64_t in, std::int64
   shape = {.stride_h = o.stride, .stride_w = o.stride, .pad_h = o.pad, .pad_w = o.pad};
 }
 
-Tensor ConvTranspose2d::operator()(const Tensor& x) const {
-  return transposed_convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape);
+Tensor ConvTranspose2d::operator()(const Tensor& x, const Tensor& into) const {
+  return transposed_convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape, 0, into);
 }
 
 void ConvTranspose2d::initialise_own(std::uint64_t seed, const std::string& path) {

@@ -53,7 +53,7 @@ struct ConvTranspose2d : Module {
     WeightInit init = WeightInit::pytorch;
   };
   ConvTranspose2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& options);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;  // `into`: ops/place.h
 
  protected:
   void initialise_own(std::uint64_t seed, const std::string& path) override;

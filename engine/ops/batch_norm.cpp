@@ -3,6 +3,7 @@
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/place.h"
 #include "kernels/elementwise.h"
 
 namespace gf {
@@ -29,10 +30,10 @@ Tensor inverse_std(const Tensor& variance, float eps) {
 // prelu, z the sum before it: act'(.) is read from z, d_slope = sum dy min(z, 0)
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual,
-                  const Tensor& slope) {
+                  const Tensor& slope, const Tensor& into) {
   const OpScope scope("batch_norm");
   require_one_dtype("batch_norm", x, residual);
-  const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  const Tensor y = place_for("batch_norm", into, x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;
   if (training) {
     mean = Tensor::empty(gamma.shape(), DType::f32, x.device());

@@ -6,10 +6,11 @@
 
 namespace gf {
 
-// residual may be empty; slope is prelu's, empty with the others. x and residual in float32 or bf16, parameters and
-// statistics float32. Training: batch statistics, running statistics updated in place. Otherwise the running ones.
+// residual may be empty; `into` is where the result goes (place.h); slope is prelu's, empty with the others. x and
+// residual in float32 or bf16, parameters and statistics float32. Training: batch statistics, running statistics
+// updated in place. Otherwise the running ones.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormShape& p, bool training, const Tensor& residual = {},
-                  const Tensor& slope = {});
+                  const Tensor& slope = {}, const Tensor& into = {});
 
 }  // namespace gf

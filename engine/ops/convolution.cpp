@@ -6,6 +6,7 @@
 #include "engine/ops/cast.h"
 #include "engine/ops/convolution_log.h"
 #include "engine/ops/mac_counter.h"
+#include "engine/ops/place.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -14,11 +15,11 @@ namespace {
 ConstView view_or_null(const Tensor& t) { return t ? t.view() : ConstView{}; }
 
 Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-               ConvolutionActivation act, const Tensor& residual = {}) {
+               ConvolutionActivation act, const Tensor& residual = {}, const Tensor& into = {}) {
   require_one_dtype("convolution", x, w);
   require_one_dtype("convolution", x, bias);
   require_one_dtype("convolution", x, residual);
-  Tensor y = Tensor::empty(convolution_output(x.shape(), w.shape(), p), x.dtype(), x.device());
+  const Tensor y = place_for("convolution", into, convolution_output(x.shape(), w.shape(), p), x.dtype(), x.device());
   MacCounter::add(y.shape().pixels() * w.count());
   ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
   on(x.device(), [&](const auto& d) {
@@ -28,10 +29,10 @@ Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Convo
 }
 
 Tensor input_grad(const char* op, const Tensor& dy, const Tensor& w, const Tensor& bias, const Shape& x,
-                  const ConvolutionShape& p) {
+                  const ConvolutionShape& p, const Tensor& into = {}) {
   require_one_dtype(op, dy, w);
   require_one_dtype(op, dy, bias);
-  Tensor dx = Tensor::empty(x, dy.dtype(), dy.device());
+  const Tensor dx = place_for(op, into, x, dy.dtype(), dy.device());
   on(dy.device(),
      [&](const auto& d) { convolution_input_grad(d, p, dy.view(), w.view(), view_or_null(bias), dx.mutable_view()); });
   return dx;
@@ -61,14 +62,14 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
 }
 
 Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-                             ConvolutionActivation act, const Tensor& residual) {
+                             ConvolutionActivation act, const Tensor& residual, const Tensor& into) {
   const OpScope scope("convolution_inference");
-  return forward(x, w, bias, p, act, residual);
+  return forward(x, w, bias, p, act, residual, into);
 }
 
 // With y = input_grad(x, w): dx = convolution(dy, w), dw = weight_grad(dy, x), db = sum of dy
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-                              int output_pad) {
+                              int output_pad, const Tensor& into) {
   const OpScope scope("transposed_convolution");
   const Shape &s = x.shape(), &k = w.shape();
   if (k.n != s.c)
@@ -78,7 +79,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
   MacCounter::add(s.pixels() * w.count());
   ConvolutionLog::add({.transposed = true, .bias = bool(bias), .x = out, .w = w.shape(), .y = s, .shape = p});
-  return record("transposed_convolution", input_grad("transposed_convolution", x, w, bias, out, p), {x, w, bias},
+  return record("transposed_convolution", input_grad("transposed_convolution", x, w, bias, out, p, into), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);
                   if (needs[0]) g[0] = convolution(dy, w, {}, p);

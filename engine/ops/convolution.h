@@ -6,15 +6,15 @@
 
 namespace gf {
 
-// x (n,h,w,in), w (out,kh,kw,in/groups), bias (1,1,1,out) or empty.
+// `into`: where the result goes (place.h). x (n,h,w,in), w (out,kh,kw,in/groups), bias (1,1,1,out) or empty.
 Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p);
 // convolution, bias, residual (may be empty) and activation in one kernel; inference only (records nothing).
 Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-                             ConvolutionActivation act, const Tensor& residual = {});
+                             ConvolutionActivation act, const Tensor& residual = {}, const Tensor& into = {});
 
 // w (in,kh,kw,out): the input gradient of a convolution run forwards. out = (h-1)*stride - 2*pad + kh (+ output_pad).
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
-                              int output_pad = 0);
+                              int output_pad = 0, const Tensor& into = {});
 
 // The two gradients as ops of their own: the result has x's (w's) shape.
 Tensor convolution_input_grad(const Tensor& dy, const Tensor& w, const Shape& x, const ConvolutionShape& p);

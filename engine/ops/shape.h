@@ -10,7 +10,8 @@ Tensor reshape(const Tensor& x, const Shape& to);                               
 Tensor slice_channels(const Tensor& x, std::int64_t begin, std::int64_t count);  // a view of x, no copy
 Tensor slice_images(const Tensor& x, std::int64_t begin, std::int64_t count);    // a view of x, no copy
 
-// (n,h,w,sum of c). The gradients of the parts are views of dy.
-Tensor concat_channels(const std::vector<Tensor>& parts);
+// (n,h,w,sum of c). The gradients of the parts are views of dy. `into` is a buffer for the result, dense: parts that an
+// op has put in their place there (place.h) are not copied.
+Tensor concat_channels(const std::vector<Tensor>& parts, const Tensor& into = {});
 
 }  // namespace gf
