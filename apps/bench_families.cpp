@@ -1,8 +1,13 @@
 #include "apps/bench_families.h"
 
+#include <array>
+#include <bit>
+
 #include "distill/graph_flow.h"
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "kernels/augment.h"
+#include "kernels/batch_norm.h"
 #include "kernels/convolution.h"
 #include "kernels/depthwise.h"
 #include "kernels/distillation_loss.h"
@@ -10,6 +15,7 @@
 #include "kernels/error.h"
 #include "kernels/optimizer.h"
 #include "kernels/paraphraser.h"
+#include "kernels/pooling.h"
 #include "kernels/random.h"
 #include "kernels/salience.h"
 #include "tests/harness/op_case.h"
@@ -292,6 +298,98 @@ KernelBench distillation_loss_bench(const Shape& logits) {
           }};
 }
 
+// ---- kernels that the paper's networks do not meet in every step
+
+// A turn by 15 degrees about the middle, mirrored, with a gamma.
+KernelBench augment_bench(const Shape& pictures) {
+  return {"augment_pictures", test::text(pictures), false, false, [=](const Device& device) {
+            const PictureChange change{
+                .cosine = 0.966, .sine = 0.259, .mirror_x = 1, .turns = 1, .gain = 1.1f, .gamma = 0.9f};
+            std::vector<std::int32_t> words;
+            for (std::int64_t i = 0; i < pictures.n; ++i) {
+              const auto w = std::bit_cast<std::array<std::int32_t, kChangeWords>>(change);
+              words.insert(words.end(), w.begin(), w.end());
+            }
+            const Tensor changes = Tensor::from(std::span<const std::int32_t>(words), {pictures.n, 1, 1, kChangeWords},
+                                                device),
+                         outside = Tensor::zeros({pictures.n, 1, 1, pictures.c}, device),
+                         from = random(pictures, device), to = random(pictures, device);
+            const Shape ids{pictures.n, pictures.h, pictures.w, 1};
+            const Tensor labels = Tensor::from(std::span<const std::int32_t>(std::vector<std::int32_t>(ids.count())),
+                                               ids, device),
+                         turned = Tensor::empty(ids, DType::i32, device);
+            return PreparedKernel{[=] {
+                                    on(device, [&](const auto& d) {
+                                      augment_pictures(d, {.levels = true}, changes.view(), outside.view(), from.view(),
+                                                       labels.view(), to.mutable_view(), turned.mutable_view());
+                                    });
+                                  },
+                                  4 * bytes_of(from) + 2 * bytes_of(labels)};
+          }};
+}
+
+KernelBench unpool_bench(const Shape& map) {
+  return {"max_unpool_forward", "to " + test::text(map), false, false, [=](const Device& device) {
+            const Tensor large = random(map, device);
+            const Shape s = max_pool_output(map, {});
+            const Tensor small = random(s, device), index = Tensor::empty(s, DType::i32, device);
+            on(device, [&](const auto& d) {
+              max_pool_forward(d, {}, large.view(), small.mutable_view(), index.mutable_view());
+            });
+            return PreparedKernel{[=] {
+                                    on(device, [&](const auto& d) {
+                                      max_unpool_forward(d, {}, small.view(), index.view(), large.mutable_view());
+                                    });
+                                  },
+                                  2 * bytes_of(small) + bytes_of(large)};
+          }};
+}
+
+// Training forward and backward with a learned slope.
+std::vector<KernelBench> prelu_benches(const Shape& map) {
+  struct Buffers {
+    Tensor x, y, dx, gamma, beta, mean, variance, saved_mean, saved_inv_std, slope, dgamma, dbeta, dslope;
+  };
+  std::vector<KernelBench> all;
+  for (const bool backward : {false, true})
+    all.push_back({backward ? "batch_norm_backward prelu" : "batch_norm_train prelu", test::text(map), false, false,
+                   [=](const Device& device) {
+                     const Shape v{1, 1, 1, map.c};
+                     const auto vector = [&] { return Tensor::full(v, 1.0f, device); };
+                     const Buffers b{random(map, device),
+                                     random(map, device),
+                                     random(map, device),
+                                     vector(),
+                                     vector(),
+                                     vector(),
+                                     vector(),
+                                     vector(),
+                                     vector(),
+                                     Tensor::full({}, 0.25f, device),
+                                     vector(),
+                                     vector(),
+                                     Tensor::zeros({}, device)};
+                     const BatchNormShape p{.act = NormActivation::prelu};
+                     return PreparedKernel{
+                         [=] {
+                           on(device, [&](const auto& d) {
+                             if (backward)
+                               batch_norm_backward(d, p, true, b.x.view(), {}, b.y.view(), b.gamma.view(),
+                                                   b.saved_mean.view(), b.saved_inv_std.view(), b.dx.mutable_view(),
+                                                   b.dgamma.mutable_view(), b.dbeta.mutable_view(), {},
+                                                   {b.slope.view(), b.beta.view(), {}, b.dslope.mutable_view()});
+                             else
+                               batch_norm_train(d, p, b.x.view(), b.gamma.view(), b.beta.view(), {},
+                                                b.mean.mutable_view(), b.variance.mutable_view(),
+                                                b.saved_mean.mutable_view(), b.saved_inv_std.mutable_view(),
+                                                b.y.mutable_view(), b.slope.view());
+                           });
+                         },
+                         (backward ? 5 : 3) * bytes_of(b.x)};
+                   }});
+  return all;
+}
+
 }  // namespace
 
 std::vector<KernelBench> kernel_benches(const BenchSizes& sizes) {
@@ -306,6 +404,8 @@ std::vector<KernelBench> kernel_benches(const BenchSizes& sizes) {
        salience_bench("salience_forward 2.1 GB", {8, 512, 512, 256}, true), graph_flow_bench(student_tap),
        distillation_loss_bench({n, sizes.side, sizes.side, sizes.classes})});
   add(flat_benches());
+  add({augment_bench({n, sizes.side, sizes.side, 1}), unpool_bench({n, half, half, 64})});
+  add(prelu_benches({n, half, half, 64}));
   return all;
 }
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <mutex>
 
 #include "kernels/cublas/library.h"
 #include "kernels/cuda/cuda_check.h"
 #include "kernels/cudnn/library.h"
+#include "kernels/elementwise.h"
 
 namespace gf {
 namespace {
@@ -16,6 +18,23 @@ constexpr int kMaxDevices = 16;
 std::string version_text(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
 
 void use(int ordinal) { GF_CUDA_CHECK(cudaSetDevice(ordinal)); }
+
+// Empty where a kernel of this build runs on the GPU: the smallest one is tried.
+std::string architecture_refusal(int ordinal, const cudaDeviceProp& p) {
+  try {
+    use(ordinal);
+    void* memory = nullptr;
+    GF_CUDA_CHECK(cudaMalloc(&memory, sizeof(float)));
+    const std::unique_ptr<void, cudaError_t (*)(void*)> owned(memory, cudaFree);
+    fill(Cuda{.device = ordinal}, 0.0f, View(memory, DType::f32, Shape{}));
+    GF_CUDA_CHECK(cudaDeviceSynchronize());
+    return {};
+  } catch (const Error& e) {
+    const std::string capability = std::to_string(p.major) + std::to_string(p.minor);
+    return std::string(p.name) + " (sm_" + capability + ") does not run this build's kernels, which are for " +
+           GF_CUDA_ARCHITECTURES + "; configure with -DGF_CUDA_ARCHITECTURES=" + capability + " (" + e.what() + ")";
+  }
+}
 
 // Why the GPU cannot be used; empty where it can.
 std::string refusal(int ordinal) {
@@ -36,9 +55,7 @@ std::string refusal(int ordinal) {
   cudaDeviceProp p{};
   if (const cudaError_t s = cudaGetDeviceProperties(&p, ordinal); s != cudaSuccess)
     return std::string("CUDA does not tell about the GPU: ") + cudaGetErrorString(s);
-  if (p.major < 8)
-    return std::string(p.name) + " is sm_" + std::to_string(p.major) + std::to_string(p.minor) +
-           "; the kernels are compiled for sm_80 and newer";
+  if (std::string text = architecture_refusal(ordinal, p); !text.empty()) return text;
   std::string missing;
   if (!cudnn::available(&missing) || !cublas::available(&missing)) return missing;
   return {};

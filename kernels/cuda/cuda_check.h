@@ -9,6 +9,34 @@
 
 namespace gf {
 
+// What a person can do about it.
+inline const char* cuda_remedy(cudaError_t code) {
+  switch (code) {
+    case cudaErrorMemoryAllocation:
+      return "lower train.batch_size, model.width or the picture size; nvidia-smi shows who else uses the GPU";
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+      return "this build has no kernels for this GPU: configure with -DGF_CUDA_ARCHITECTURES=<its compute capability>";
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+      return "a kernel failed, perhaps one queued earlier, and the GPU's state is lost. The last checkpoint is whole: "
+             "resume from it. CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer names the kernel; please report it";
+    case cudaErrorLaunchTimeout:
+      return "a kernel ran too long for a GPU that also drives a display: use another GPU or smaller batches";
+    case cudaErrorECCUncorrectable:
+      return "the GPU's memory is faulty: use another GPU";
+    case cudaErrorDevicesUnavailable:
+      return "another process holds the GPU: wait, or choose another with --device cuda:N";
+    default:
+      return "";
+  }
+}
+
 inline void cuda_check(cudaError_t code, const char* expression, const char* file, int line) {
   if (code == cudaSuccess) return;
   int device = -1;
@@ -19,7 +47,7 @@ inline void cuda_check(cudaError_t code, const char* expression, const char* fil
                std::string(file) + ":" + std::to_string(line) + ", device " + std::to_string(device), "",
                std::string(cudaGetErrorName(code)) + " (" + std::to_string(static_cast<int>(code)) +
                    "): " + cudaGetErrorString(code),
-               ""});
+               cuda_remedy(code)});
 }
 
 }  // namespace gf
