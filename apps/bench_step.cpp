@@ -95,6 +95,7 @@ class TrainingStep : public Step {
     options.supervised = supervised;
     options.teacher_taps = teacher_->default_taps();
     options.student_taps = net_->default_taps();
+    options.fold_bf16 = flags.fold_bf16;
     task_ = std::make_unique<DistillationTask>(*net_, *teacher_, paraphrasers_.get(), options, nullptr, Words{});
   }
 
@@ -173,15 +174,25 @@ int bench_step_command(const BenchStepFlags& flags) {
                                  : "",
              1e3 * t.median, 1e3 * t.low, 1e3 * t.high, peak);
   if (flags.json.empty()) return 0;
-  nlohmann::ordered_json document{{"graphflow", kVersion},    {"device", describe_device(device)},
-                                  {"threads", threads()},     {"task", flags.task},
-                                  {"network", flags.network}, {"width", flags.width},
-                                  {"batch", flags.batch},     {"size", flags.size},
-                                  {"classes", flags.classes}, {"amp", flags.amp},
-                                  {"tf32", flags.tf32},       {"step_graph", flags.step_graph},
-                                  {"steps", flags.steps},     {"median_ms", 1e3 * t.median},
-                                  {"p10_ms", 1e3 * t.low},    {"p90_ms", 1e3 * t.high},
-                                  {"loss", step->loss()},     {"peak_mib", peak}};
+  nlohmann::ordered_json document{{"graphflow", kVersion},
+                                  {"device", describe_device(device)},
+                                  {"threads", threads()},
+                                  {"task", flags.task},
+                                  {"network", flags.network},
+                                  {"width", flags.width},
+                                  {"batch", flags.batch},
+                                  {"size", flags.size},
+                                  {"classes", flags.classes},
+                                  {"amp", flags.amp},
+                                  {"tf32", flags.tf32},
+                                  {"fold_bf16", flags.fold_bf16},
+                                  {"step_graph", flags.step_graph},
+                                  {"steps", flags.steps},
+                                  {"median_ms", 1e3 * t.median},
+                                  {"p10_ms", 1e3 * t.low},
+                                  {"p90_ms", 1e3 * t.high},
+                                  {"loss", step->loss()},
+                                  {"peak_mib", peak}};
   if (!teacher.empty()) document.update({{"teacher", flags.teacher}, {"teacher_width", flags.teacher_width}});
   write_file_atomically(flags.json, document.dump(1) + "\n");
   return 0;

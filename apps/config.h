@@ -118,6 +118,7 @@ struct DistillConfig {
   std::string teacher, paraphrasers;
   std::vector<std::string> teacher_taps, student_taps;
   int warmup_steps = 0;
+  bool fold_bf16 = false;
   GraphConfig graph;
   LogitsConfig kd;
 

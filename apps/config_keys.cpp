@@ -150,6 +150,10 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
   t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
         {"warmup", "rampup"});
+  t.add("distill.fold_bf16", d.fold_bf16, any(),
+        "With train.amp = \"bf16\": fold the teacher's batch norms into its convolutions, one pass less a layer and "
+        "about "
+        "twice the rounding error; in float32 they always are");
   GraphConfig& g = d.graph;
   t.add("distill.graph.vertex_weight", g.vertex_weight, at_least(0), "Of the variation graph's vertices; 0: off",
         {"lambda_vert", "vertices", "lambda1"});

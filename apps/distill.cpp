@@ -36,6 +36,7 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.teacher_taps = tap_pair(d.teacher_taps, teacher);
   o.student_taps = tap_pair(d.student_taps, student);
   o.warmup_steps = d.warmup_steps;
+  o.fold_bf16 = d.fold_bf16;
   return o;
 }
 

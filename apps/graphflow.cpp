@@ -209,6 +209,7 @@ int main(int argc, char** argv) {
   bench->add_option("--step-graph", bench_step.step_graph, "A step as one captured graph: auto (on a GPU), on, off")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "on", "off"}));
+  bench->add_flag("--fold-bf16", bench_step.fold_bf16, "With --amp bf16: fold the teacher's batch norms there too");
   bench->add_flag("--tf32", bench_step.tf32, "TF32 in float32 convolutions and matrix products, on a GPU");
   bench->add_option("--steps", bench_step.steps, "Steps that are timed")
       ->capture_default_str()

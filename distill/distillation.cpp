@@ -21,7 +21,7 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
       description_(std::move(description)) {
   teacher_.to(student_.device());
   teacher_.eval();
-  teacher_.freeze();
+  teacher_.freeze(options_.fold_bf16);
   options_.supervised.to(student_.device());
   if (options_.warmup_steps > 0) ramp_ = Tensor::scalar(0.0f, student_.device());
   if (!graph_on()) return;

@@ -18,6 +18,7 @@ struct DistillationOptions {
   GraphFlowOptions graph;
   TapPair teacher_taps, student_taps;
   std::int64_t warmup_steps = 0;
+  bool fold_bf16 = false;  // the teacher's batch norms under bf16 activations too (engine/nn/conv_norm.h)
 };
 
 class DistillationTask : public TrainingTask {

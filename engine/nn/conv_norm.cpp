@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/convolution.h"
 
 namespace gf {
@@ -27,10 +28,10 @@ Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, con
   const bool saves = !residual || !std::holds_alternative<Cpu>(x.device());
   const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves &&
                      (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad() &&
-                     !(residual && residual.requires_grad()) && x.dtype() == DType::f32;
+                     !(residual && residual.requires_grad()) && (x.dtype() == DType::f32 || bn.folds_bf16());
   if (!folds) return bn(conv(x), residual, into);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
-  return convolution_inference(x, f.weight, f.bias, conv.shape,
+  return convolution_inference(x, weights_as(f.weight, x.dtype()), weights_as(f.bias, x.dtype()), conv.shape,
                                act == NormActivation::relu ? ConvolutionActivation::relu : ConvolutionActivation::none,
                                residual, into);
 }

@@ -2,9 +2,9 @@
 // A convolution with the batch norm behind it. In a frozen module in evaluation mode the two are one convolution:
 //   w'[o] = g_o w[o],  bias' = g (bias - mean) + beta,  g = gamma / sqrt(var + eps)
 // which saves a pass over the activations. The folded weights are made at the first use and kept. bf16 activations are
-// not folded: a convolution's bias is bf16 there, and bias' rounded moves a whole channel by up to 1/512 of itself,
-// which the layers behind do not average away (on a trained FANet the error of logits and taps was twice that of two
-// kernels).
+// folded only where that is asked for (Module::freeze): a convolution's bias is bf16 there (cuDNN has no engine that
+// adds a float32 one), and bias' rounded moves a whole channel by up to 1/512 of itself, which the layers behind do not
+// average away: on a trained FANet the error of logits and taps was twice that of two kernels.
 #include "engine/nn/batch_norm.h"
 #include "engine/nn/convolution.h"
 

@@ -49,10 +49,11 @@ Device Module::device() const {
   return all.empty() ? cpu_device() : all.front().tensor.device();
 }
 
-void Module::freeze() {
+void Module::freeze(bool fold_bf16) {
   frozen_ = true;
+  folds_bf16_ = fold_bf16;
   for (const NamedTensor& p : parameters_) p.tensor.attach(nullptr);
-  for (const Child& c : children_) c.module->freeze();
+  for (const Child& c : children_) c.module->freeze(fold_bf16);
 }
 
 void Module::initialise(std::uint64_t seed, const std::string& path) {

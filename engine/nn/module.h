@@ -47,8 +47,11 @@ class Module {
   void eval() { train(false); }
   void to(const Device& device);  // moves parameters and buffers; before a FlatParameters is made of them
   Device device() const;          // of the first parameter
-  void freeze();  // for ever: takes the gradient slots away, nothing below is taped; weights stay as they are
+  // For ever: takes the gradient slots away, nothing below is taped; weights stay as they are. Batch norms are folded
+  // into convolutions (conv_norm.h), with fold_bf16 under bf16 activations too.
+  void freeze(bool fold_bf16 = false);
   bool frozen() const { return frozen_; }
+  bool folds_bf16() const { return folds_bf16_; }
 
   // Every module that knows how draws its parameters: from `seed` and the parameter's own name.
   void initialise(std::uint64_t seed, const std::string& path = {});
@@ -67,7 +70,7 @@ class Module {
   void collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const;
   std::vector<Child> children_;
   std::vector<NamedTensor> parameters_, buffers_;
-  bool training_ = true, frozen_ = false;
+  bool training_ = true, frozen_ = false, folds_bf16_ = false;
 };
 
 }  // namespace gf

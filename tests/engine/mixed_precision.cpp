@@ -186,6 +186,11 @@ TEST_CASE("conv_norm in bf16: float32 statistics beside it, frozen or not") {
   CHECK(y.dtype() == DType::bf16);
   CHECK(error(y, exact) < 1e-2);
   CHECK(!layer.norm.conv.folded.weight);
+  layer.freeze(true);  // asked for
+  const Tensor folded = layer.norm(cast(x, DType::bf16));
+  CHECK(layer.norm.conv.folded.weight);
+  CHECK(folded.dtype() == DType::bf16);
+  CHECK(error(folded, exact) < 1e-2);
 }
 
 }  // namespace gf::test
