@@ -44,10 +44,13 @@ PYTORCH = {
     "cuda": ["nchw", "channels_last", "channels_last+tf32", "channels_last+amp", "channels_last+compile", "channels_last+tf32+compile",
              "channels_last+amp+compile", "channels_last+amp+max_autotune"],
 }
-# graphflow's switches, used where `bench step --help` lists them: (name, precision, options).
-OURS = [("graphflow", "float32", ""), ("graphflow graph", "float32", "--step-graph"), ("graphflow tf32", "tf32", "--tf32"),
-        ("graphflow tf32 graph", "tf32", "--tf32 --step-graph"), ("graphflow bf16", "bf16", "--amp bf16"),
-        ("graphflow bf16 graph", "bf16", "--amp bf16 --step-graph")]
+# graphflow's: (name, precision, switches). A step is a captured graph unless that is turned off.
+OURS = {
+    "cpu": [("graphflow", "float32", "")],
+    "cuda": [("graphflow", "float32", ""), ("graphflow, no graph", "float32", "--step-graph off"), ("graphflow tf32", "tf32", "--tf32"),
+             ("graphflow bf16", "bf16", "--amp bf16"), ("graphflow bf16, no graph", "bf16", "--amp bf16 --step-graph off"),
+             ("graphflow bf16, teacher folded", "bf16", "--amp bf16 --fold-bf16")],
+}
 
 
 def arguments():
@@ -76,9 +79,9 @@ class Race:
         self.env = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
         self.start = datetime.datetime.now()
         self.best, self.left_out, self.about = {}, {}, {}
-        text = subprocess.run([a.graphflow, "bench", "step", "--help"], capture_output=True, text=True).stdout
-        self.ours = [(name, p, o) for name, p, o in OURS if all(w in text for w in o.split() if w.startswith("--"))]
-        self.rivals = a.variants.split(",") if a.variants else PYTORCH["cuda" if a.device.startswith("cuda") else "cpu"]
+        kind = "cuda" if a.device.startswith("cuda") else "cpu"
+        self.ours = OURS[kind]
+        self.rivals = a.variants.split(",") if a.variants else PYTORCH[kind]
 
     def run(self, case, name, command, read):
         """One process; its milliseconds join the case's."""
