@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/io/checkpoint.h"
+#include "engine/memory.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -26,6 +27,7 @@ class Run {
   TrainingResult go(const std::string& resume_from, const std::atomic<bool>* stop) {
     if (!resume_from.empty()) restore(resume_from);
     observer_.started(step_);
+    first_step_ = step_;
     Clock::time_point last_save = Clock::now();
     while (step_ < options_.max_iterations) {
       step();
@@ -59,9 +61,21 @@ class Run {
     if (runner_.full()) observer_.stepped(runner_.report());
     const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
     runner_.run(std::move(batches), step_, lr, shares);
-    ++step_;
+    if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
     while (runner_.arrived()) observer_.stepped(runner_.report());
+  }
+
+  // What one step needs at most is known after the first.
+  void tell_about_memory() {
+    catch_up();
+    const MemoryStatistics m = memory_statistics(task_.model().device());
+    const auto mib = [](std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+    std::string parts;
+    for (const auto& [tag, use] : m.by_tag)
+      if (use.peak >= 1 << 20) parts += fmt::format("{}{} {:.0f}", parts.empty() ? "" : ", ", tag, mib(use.peak));
+    observer_.note(fmt::format("memory: {:.0f} MiB at most in the first step{}", mib(m.total.peak),
+                               parts.empty() ? "" : " (each at its peak: " + parts + ")"));
   }
 
   void tell_about_graph() {
@@ -144,7 +158,8 @@ class Run {
   TrainingObserver& observer_;
   Random random_;
   StepRunner runner_;
-  bool told_ = false;
+  bool told_ = false;  // how steps run
+  std::int64_t first_step_ = 0;
   std::int64_t step_ = 0, best_step_ = 0, shared_epoch_ = -1;
   std::optional<double> best_score_;
   std::map<std::string, double> metrics_;  // of the last validation
