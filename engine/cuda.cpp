@@ -78,6 +78,18 @@ void check_ordinal(int ordinal) {
                                    "a number from 0 to " + std::to_string(kMaxDevices - 1), "", ""});
 }
 
+// Of the device that is current; null where there is no more.
+void* device_memory(std::size_t bytes) {
+  void* p = nullptr;
+  const cudaError_t status = cudaMalloc(&p, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // it is not an error of the next call
+    return nullptr;
+  }
+  cuda_check(status, "cudaMalloc", __FILE__, __LINE__);
+  return p;
+}
+
 // Of the device that is current. Work is queued on one stream, so that a kernel that writes it runs after those that
 // used it before; a smaller buffer is freed by the driver when it is idle.
 void* cuda_workspace(std::size_t bytes) {
@@ -134,9 +146,11 @@ Workspace& cuda_workspace_of(int ordinal) {
   Workspace*& w = buffers[static_cast<std::size_t>(ordinal)];
   if (!w)
     w = new Workspace({[](std::size_t bytes) {
-                         void* p = nullptr;
-                         GF_CUDA_CHECK(cudaMalloc(&p, bytes));
-                         return p;
+                         if (void* p = device_memory(bytes)) return p;
+                         int current = 0;
+                         GF_CUDA_CHECK(cudaGetDevice(&current));
+                         cuda_memory(current).release_cached();
+                         return device_memory(bytes);
                        },
                        [](void* p) { cudaFree(p); }});
   return *w;
@@ -148,18 +162,7 @@ CachingAllocator& cuda_memory(int ordinal) {
   const std::lock_guard lock(mutex);
   CachingAllocator*& m = memories[static_cast<std::size_t>(ordinal)];
   if (!m)
-    m = new CachingAllocator({"cuda:" + std::to_string(ordinal),
-                              [](std::size_t bytes) {
-                                void* p = nullptr;
-                                const cudaError_t status = cudaMalloc(&p, bytes);
-                                if (status == cudaErrorMemoryAllocation) {
-                                  cudaGetLastError();  // it is not an error of the next call
-                                  return static_cast<void*>(nullptr);
-                                }
-                                cuda_check(status, "cudaMalloc", __FILE__, __LINE__);
-                                return p;
-                              },
-                              [](void* p) { cudaFree(p); }, true});
+    m = new CachingAllocator({"cuda:" + std::to_string(ordinal), device_memory, [](void* p) { cudaFree(p); }, true});
   return *m;
 }
 

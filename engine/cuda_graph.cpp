@@ -1,5 +1,6 @@
 #include "engine/cuda_graph.h"
 
+#include "kernels/captured_plans.h"
 #include "kernels/cuda/cuda_check.h"
 
 namespace gf {
@@ -9,12 +10,14 @@ struct CudaGraph::Impl {
   cudaGraphExec_t runnable = nullptr;
   std::size_t nodes = 0;
   bool open = false;
+  CapturedPlans plans;
 };
 
 CudaGraph::CudaGraph(const Cuda& cuda) : impl_(std::make_unique<Impl>()) { impl_->stream = cuda.stream; }
 
 CudaGraph::~CudaGraph() {
   if (impl_->open) {
+    captured_plans = nullptr;
     cudaGraph_t half = nullptr;
     cudaStreamEndCapture(impl_->stream, &half);
     if (half) cudaGraphDestroy(half);
@@ -27,11 +30,13 @@ CudaGraph::~CudaGraph() {
 void CudaGraph::begin() {
   GF_CUDA_CHECK(cudaStreamBeginCapture(impl_->stream, cudaStreamCaptureModeThreadLocal));
   impl_->open = true;
+  captured_plans = &impl_->plans;
 }
 
 void CudaGraph::end() {
   cudaGraph_t graph = nullptr;
   impl_->open = false;
+  captured_plans = nullptr;
   GF_CUDA_CHECK(cudaStreamEndCapture(impl_->stream, &graph));
   const std::unique_ptr<CUgraph_st, cudaError_t (*)(cudaGraph_t)> owned(graph, cudaGraphDestroy);
   GF_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &impl_->nodes));

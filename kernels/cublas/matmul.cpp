@@ -3,6 +3,7 @@
 // The library thinks in columns: a row-major matrix is the transpose of what it sees. So it is asked for
 // y^T = op(b)^T op(a)^T, which in its eyes is a plain product with b first.
 #include "kernels/matmul.h"
+#include "kernels/captured_plans.h"
 
 #include <memory>
 #include <vector>
@@ -127,6 +128,7 @@ void matmul(const Cuda& cuda, bool transpose_a, bool transpose_b, ConstView a, C
   thread_local LruCache<cublas::Key, std::shared_ptr<cublas::Plan>> plans(256);
   const cublas::Key key{q, transpose_a, transpose_b, y.dtype, cuda.tf32};
   const std::shared_ptr<cublas::Plan> plan = plans.get(key, [&] { return cublas::make_plan(key); });
+  keep_if_capturing(plan);
   void* workspace = plan->workspace > 0 ? cuda.workspace(plan->workspace) : nullptr;
   const float one = 1.0f, zero = 0.0f;
   cublas::check(

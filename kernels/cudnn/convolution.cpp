@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/captured_plans.h"
 #include "kernels/check.h"
 #include "kernels/cudnn/graph.h"
 
@@ -72,7 +73,9 @@ std::shared_ptr<Plan> plan_of(const ConvolutionProblem& q, const PlanFlags& flag
   thread_handle();  // made first, so that it outlives the plans
   // A network has a few hundred distinct problems; the bound only matters where image sizes keep changing.
   thread_local ConvolutionPlans plans(1024);
-  return plans.get(q, flags);
+  const std::shared_ptr<Plan> plan = plans.get(q, flags);
+  keep_if_capturing(plan);
+  return plan;
 }
 
 }  // namespace
