@@ -35,6 +35,13 @@ struct PredictFlags {
   int threads = 0, batch_size = 8;
   bool preview = false, keep_existing = false;
 };
+struct SplitFlags {
+  std::string config, output = "split.csv";
+  std::vector<std::string> sets;
+  std::int64_t labelled = 0, seed = 1;
+  int folds = 0;
+  bool overwrite = false;
+};
 struct InfoFlags {
   std::string subject;  // empty, a network's name, or a file
   double width = 1;
@@ -70,6 +77,7 @@ int paraphrase_command(const DistillFlags& flags);
 int distill_command(const DistillFlags& flags);
 int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
+int split_command(const SplitFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
 int bench_kernels_command(const BenchKernelsFlags& flags);

@@ -26,6 +26,7 @@ struct AugmentConfig {
 struct DataConfig {
   std::string layout = "images_masks";
   std::string root;
+  std::string split_file;
   std::map<int, int> label_map;
   int ignore_index = -1;
   std::vector<std::string> class_names;
@@ -119,6 +120,7 @@ struct DistillConfig {
   std::vector<std::string> teacher_taps, student_taps;
   int warmup_steps = 0;
   bool fold_bf16 = false;
+  bool semi_supervised = false;
   GraphConfig graph;
   LogitsConfig kd;
 

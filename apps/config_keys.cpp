@@ -32,6 +32,9 @@ void add_data(Table& t, DataConfig& d) {
         "index.csv, or NIfTI cases with an index.csv",
         {"preset", "dataset"});
   t.add("data.root", d.root, any(), "Folder of the data set; layout brain finds its own", {"root_path", "path"});
+  t.add("data.split_file", d.split_file, any(),
+        "Table case,split that decides the parts instead of the data set; `graphflow split` writes one",
+        {"split", "folds"});
   t.add("data.label_map", d.label_map, between(0, 254),
         "Stored label = class, for labels that are not their class: { 255 = 1 }; 0 is background unless listed");
   t.add("data.ignore_index", d.ignore_index, between(-1, 65535),
@@ -150,6 +153,8 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
   t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
         {"warmup", "rampup"});
+  t.add("distill.semi_supervised", d.semi_supervised, any(),
+        "Half of every batch are pictures of the unlabelled part: labels teach on the other half, the teacher on both");
   t.add("distill.fold_bf16", d.fold_bf16, any(),
         "With train.amp = \"bf16\": fold the teacher's batch norms into its convolutions, one pass less a layer and "
         "about "

@@ -7,6 +7,7 @@
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
+#include "data/paired_loader.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
@@ -84,12 +85,15 @@ int distill_command(const DistillFlags& flags) {
     check_factors(*student, options, paraphrasers, config.model.in_channels);
   }
 
-  Loader loader(dataset, Split::train, loader_options(config));
+  const std::unique_ptr<BatchSource> batches =
+      config.distill.semi_supervised
+          ? std::unique_ptr<BatchSource>(std::make_unique<PairedLoader>(dataset, loader_options(config)))
+          : std::make_unique<Loader>(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
-  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
   DistillationTask task(
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
@@ -101,7 +105,7 @@ int distill_command(const DistillFlags& flags) {
                     config.train.max_iterations,
                     config.train.epochs,
                     config.optim};
-  if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
+  if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
   std::vector<ReportEntry> entries_of_report{
       {"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
   if (!flags.compare.empty())

@@ -31,6 +31,9 @@ int evaluate_command(const EvaluateFlags& flags) {
   // What the model was trained to see decides, not what the configuration says now.
   dataset.preprocessing = file.description.preprocessing;
   const Split split = parse_split(flags.split, "--split");
+  if (split == Split::unlabelled)
+    throw Error(ErrorKind::usage, {"labels of the unlabelled part are never read", "--split " + flags.split,
+                                   "train, val or test", "", ""});
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
   if (cases.empty())
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",

@@ -106,6 +106,25 @@ int main(int argc, char** argv) {
                "  graphflow evaluate -m best.gfm --split val --set eval.distance=voxel -o scores");
   sub->callback([&] { code = evaluate_command(evaluate); });
 
+  SplitFlags split;
+  sub = app.add_subcommand("split", "Divide a data set: a labelled share for semi-supervised training, or folds");
+  sub->add_option("-c,--config", split.config, "Configuration with the data set (TOML)");
+  sub->add_option("--set", split.sets, "a.b=c lays one value over the configuration (repeatable)")
+      ->allow_extra_args(false);
+  sub->add_option("--labelled,--labeled", split.labelled, "Training cases (not slices) that keep their labels")
+      ->check(CLI::Range(1, 1000000));
+  sub->add_option("--folds", split.folds, "Folds for cross-validation, by patient: one table a fold")
+      ->check(CLI::Range(2, 1000));
+  sub->add_option("--seed", split.seed, "The same seed chooses the same cases")->capture_default_str();
+  sub->add_option("-o,--output", split.output, "The table")->capture_default_str();
+  sub->add_flag("--overwrite", split.overwrite, "Replace a table that exists");
+  add_examples(*sub,
+               "  graphflow split -c apps/configs/hippocampus_student.toml --labelled 16 -o few.csv\n"
+               "  graphflow distill -c apps/configs/hippocampus_graph_flow.toml --set data.split_file=few.csv "
+               "--set distill.semi_supervised=true\n"
+               "  graphflow split -c data.toml --folds 5 -o folds.csv");
+  sub->callback([&] { code = split_command(split); });
+
   PredictFlags predict;
   sub = app.add_subcommand("predict", "Write masks for volumes or pictures, with the input's geometry");
   sub->add_option("-m,--model", predict.model, "Checkpoint")->required();

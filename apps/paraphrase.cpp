@@ -49,7 +49,7 @@ int paraphrase_command(const DistillFlags& flags) {
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config, device);
-  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
   ParaphraseTask task(
       paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
       entries, activation_dtype(config));

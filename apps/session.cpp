@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
+#include "data/split_file.h"
 #include "engine/device.h"
 #include "kernels/error.h"
 #include "kernels/losses.h"
@@ -82,7 +83,7 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride) {
   }
   for (const auto& [from, to] : d.label_map) p.label_map.entries[from] = to;
   if (d.ignore_index >= 0) p.label_map.ignore_index = d.ignore_index;
-  Dataset dataset = open_dataset({d.layout, d.root, d.class_names}, p);
+  Dataset dataset = open_dataset({d.layout, d.root, d.class_names, d.split_file}, p);
   const auto settle = [](int& value, int found, const char* key) {
     if (value == 0) value = found;
     if (value != found)
@@ -105,9 +106,9 @@ LoaderOptions loader_options(const Config& config) {
   return o;
 }
 
-std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader) {
+std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches) {
   const std::int64_t steps =
-      max_iterations > 0 ? max_iterations : static_cast<std::int64_t>(epochs) * loader.steps_per_epoch();
+      max_iterations > 0 ? max_iterations : static_cast<std::int64_t>(epochs) * batches.steps_per_epoch();
   if (steps <= 0)
     throw Error(ErrorKind::usage, {"nothing to do", "max_iterations and epochs are both 0", "one of them above 0", "",
                                    "set train.max_iterations"});
@@ -170,9 +171,10 @@ RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const 
   return folder;
 }
 
-FileEntries checkpoint_entries(FileEntries description, const Config& config) {
+FileEntries checkpoint_entries(FileEntries description, const Config& config, const Dataset& dataset) {
   description["config"] = config_to_toml(config);
   description["version"] = kVersion;
+  description["split"] = split_fingerprint(dataset);
   return description;
 }
 

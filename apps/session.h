@@ -37,7 +37,7 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride);
 StepGraphMode parse_step_graph(const std::string& word);  // "auto", "on", "off"
 LoaderOptions loader_options(const Config& config);
 // Steps from max_iterations, else from epochs and the loader's length.
-std::int64_t total_steps(int max_iterations, int epochs, const Loader& loader);
+std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches);
 TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps,
                                const std::string& checkpoints);
 SupervisedOptions supervised_options(const Config& config, const Dataset& dataset);
@@ -45,8 +45,9 @@ NetworkOptions network_options(const Config& config);
 
 // The run folder of a training subcommand with config.toml and env.json in it.
 RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config, const Device& device);
-// A checkpoint's entries: what the model is, the configuration it was trained with, the version that wrote it.
-FileEntries checkpoint_entries(FileEntries description, const Config& config);
+// A checkpoint's entries: what the model is, the configuration it was trained with, the version that wrote it, and the
+// fingerprint of the data set's split.
+FileEntries checkpoint_entries(FileEntries description, const Config& config, const Dataset& dataset);
 // checkpoints/latest.gfm where the flags ask to resume, else "". Throws where there is none.
 std::string resume_file(const RunFolder& folder, const RunFlags& flags);
 

@@ -8,13 +8,13 @@
 
 namespace gf {
 
-TrainingResult run_stage(const Stage& stage, TrainingTask& task, Loader& loader, RunFolder& folder,
+TrainingResult run_stage(const Stage& stage, TrainingTask& task, BatchSource& batches, RunFolder& folder,
                          const Config& config, const RunFlags& flags) {
-  const std::int64_t steps = total_steps(stage.max_iterations, stage.epochs, loader);
+  const std::int64_t steps = total_steps(stage.max_iterations, stage.epochs, batches);
   RunObserver observer(stage.title, folder, steps, config.train.log_every, stage.terms, stage.values, flags.quiet);
   if (!stage.note.empty()) observer.note(stage.note);
   const TrainingResult result =
-      run_training(task, loader, trainer_options(config, stage.optim, steps, folder.checkpoints()), observer,
+      run_training(task, batches, trainer_options(config, stage.optim, steps, folder.checkpoints()), observer,
                    resume_file(folder, flags), &stop_requested());
   observer.finish();
   if (result.interrupted)

@@ -23,7 +23,7 @@ struct Stage {
 };
 
 // Resumes where the flags say so. An interrupted run has printed how to go on; its exit code is kInterrupted.
-TrainingResult run_stage(const Stage& stage, TrainingTask& task, Loader& loader, RunFolder& folder,
+TrainingResult run_stage(const Stage& stage, TrainingTask& task, BatchSource& batches, RunFolder& folder,
                          const Config& config, const RunFlags& flags);
 
 }  // namespace gf

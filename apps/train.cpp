@@ -40,7 +40,7 @@ int train_command(const TrainFlags& flags) {
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
-  const FileEntries entries = checkpoint_entries(description.to_entries(), config);
+  const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
   SupervisedTask task(
       *network, supervised_options(config, dataset),
       [&] { return segmentation_validation(*network, validation, dataset); }, entries);

@@ -4,17 +4,31 @@
 
 #include <map>
 
+#include "data/split_file.h"
 #include "kernels/error.h"
 
 namespace gf {
 
-const char* name_of(Split s) { return s == Split::train ? "train" : s == Split::val ? "val" : "test"; }
+const char* name_of(Split s) {
+  switch (s) {
+    case Split::train:
+      return "train";
+    case Split::val:
+      return "val";
+    case Split::test:
+      return "test";
+    case Split::unlabelled:
+      return "unlabelled";
+  }
+  return "";
+}
 
 Split parse_split(const std::string& text, const std::string& where) {
   if (text == "train") return Split::train;
   if (text == "val" || text == "validation") return Split::val;
   if (text == "test") return Split::test;
-  bad_data("unknown split", where, "train, val or test", "\"" + text + "\"");
+  if (text == "unlabelled" || text == "unlabeled") return Split::unlabelled;
+  bad_data("unknown split", where, "train, val, test or unlabelled", "\"" + text + "\"");
 }
 
 std::vector<Sample> samples_of(const Dataset& dataset, Split split) {
@@ -52,6 +66,9 @@ Dataset open_dataset(const DatasetSource& source, const Preprocessing& preproces
   if (d.cases.empty()) bad_data("data set holds no cases", d.root, "at least one image with its label", "none");
   if (d.layout != "brain") refuse_repeated_images(d);
   if (d.class_names.empty()) d.class_names = {"background", "foreground"};
+  if (!source.split_file.empty()) apply_split(d, source.split_file);
+  for (Case& c : d.cases)
+    if (c.split == Split::unlabelled) c.label.clear();
   return d;
 }
 

@@ -9,16 +9,18 @@
 
 namespace gf {
 
-enum class Split { train, val, test };
+// unlabelled: training pictures whose labels are not there, or must not be looked at.
+enum class Split { train, val, test, unlabelled };
 const char* name_of(Split s);
-Split parse_split(const std::string& text, const std::string& where);  // train, val or validation, test
+Split parse_split(const std::string& text, const std::string& where);  // train, val or validation, test, unlabelled
 
 struct Case {
   std::string id;
   std::vector<std::string> images;  // one file, or one volume per channel
-  std::string label;                // empty where there is none
+  std::string label;                // empty where there is none, and in the unlabelled part
   Split split = Split::train;
   std::int64_t first_slice = 0, last_slice = 0;  // inclusive; 0, 0 for pictures
+  std::string patient = {};  // cases of one patient never lie in two parts; empty: a patient of its own
   std::int64_t slices() const { return last_slice - first_slice + 1; }
 };
 
@@ -44,6 +46,7 @@ struct DatasetSource {
   std::string layout;                    // brain, images_masks, nifti_cases
   std::string root;                      // folder; brain: empty for where the Debian package puts it
   std::vector<std::string> class_names;  // empty: what the data set says itself, else background and foreground
+  std::string split_file = {};           // decides the parts instead of the data set (split_file.h); empty: none
 };
 
 // Errors: usage for an unknown layout; bad_data for missing or empty folders, missing files, bad tables.

@@ -49,6 +49,7 @@ class Loader::Impl {
   Impl(const Dataset& dataset, Split split, const LoaderOptions& options)
       : dataset_(dataset),
         options_(options),
+        labelled_(split != Split::unlabelled),
         samples_(samples_of(dataset, split)),
         cache_(dataset_, options.cache_mb << 20) {
     check_options(split);
@@ -75,9 +76,8 @@ class Loader::Impl {
     room_.notify_all();
     Shape label_shape = raw.shape;
     label_shape.c = 1;
-    return {Tensor::from(std::span<const float>(raw.image), raw.shape),
-            Tensor::from(std::span<const std::int32_t>(raw.label), label_shape), raw.samples, position,
-            pending_of(raw)};
+    const Tensor label = labelled_ ? Tensor::from(std::span<const std::int32_t>(raw.label), label_shape) : Tensor();
+    return {Tensor::from(std::span<const float>(raw.image), raw.shape), label, raw.samples, position, pending_of(raw)};
   }
 
   LoaderPosition position() const {
@@ -116,8 +116,11 @@ class Loader::Impl {
       bad_data("fewer samples than one batch", fmt::format("{} part of {}", name_of(split), dataset_.root),
                fmt::format("at least {}", options_.batch_size), std::to_string(samples_.size()),
                "lower the batch size");
+    if (!labelled_ && options_.augment_later)
+      throw Error(ErrorKind::usage, {"pictures without labels are changed by the loader's threads", "data.augment_on",
+                                     "loader", "device", ""});
     for (const Sample& s : samples_)
-      if (dataset_.cases[s.case_index].label.empty())
+      if (labelled_ && dataset_.cases[s.case_index].label.empty())
         bad_data("case without a label", dataset_.cases[s.case_index].images[0]);
   }
 
@@ -176,7 +179,8 @@ class Loader::Impl {
     const auto [case_index, slice] = samples_[sample];
     const std::shared_ptr<const PreparedCase> c = cache_.get(case_index);
     Picture picture = network_input(*c, slice, dataset_.preprocessing);
-    Mask mask = pad(c->labels.at(slice), {picture.h, picture.w}, outside_label());
+    Mask mask = labelled_ ? pad(c->labels.at(slice), {picture.h, picture.w}, outside_label())
+                          : Mask(picture.h, picture.w);  // takes part in the changes and is thrown away
     const SampleKey key{options_.seed, epoch, sample};
     if (!options_.augment_later) {
       augment(picture, mask, options_.augmentation, key, outside_label());
@@ -202,6 +206,7 @@ class Loader::Impl {
 
   const Dataset dataset_;
   const LoaderOptions options_;
+  const bool labelled_;
   const std::vector<Sample> samples_;
   CaseCache cache_;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/augment.h"
+#include "data/batch_source.h"
 #include "data/dataset.h"
 #include "engine/tensor.h"
 
@@ -23,48 +24,22 @@ struct LoaderOptions {
   bool augment_later = false;  // leave it to finish_augmentation(): workers only draw what is to happen
 };
 
-// The batch that next() gives next. Saved with a checkpoint and given to seek(), it makes a resumed run see the batches
-// the unbroken run would have seen.
-struct LoaderPosition {
-  std::int64_t epoch = 0, step = 0;
-  bool operator==(const LoaderPosition&) const = default;
-};
-
-// What is still to happen to the pictures of a batch (kernels/augment.h); empty tensors where nothing is.
-struct PendingAugmentation {
-  Tensor pictures, outside;
-  BatchChange batch;
-};
-
-struct Batch {
-  Tensor image;                      // (n, h, w, c) f32
-  Tensor label;                      // (n, h, w, 1) i32: class ids, and the ignore index where there is one
-  std::vector<std::size_t> samples;  // indices into samples_of(dataset, split)
-  LoaderPosition position;           // of this batch
-  PendingAugmentation pending = {};
-};
-
-// Does what is pending, on the device the image and the label are on: the batch is then what a loader without
-// augment_later gives, to the bit (but for gamma on a GPU, whose powers are rounded otherwise).
-void finish_augmentation(Batch& batch);
-
-class Loader {
+// Batches of one part of a data set. Those of Split::unlabelled hold no labels (an empty tensor), and no label file of
+// that part is ever opened.
+class Loader : public BatchSource {
  public:
   // Starts the workers. Errors (bad_data): no samples, or fewer than one batch with drop_last; a case without a label.
   Loader(const Dataset& dataset, Split split, const LoaderOptions& options);
-  ~Loader();
+  ~Loader() override;
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // The next batch; after the last of an epoch comes the first of the next. Rethrows what a worker threw while making
-  // this batch: gf::Error naming the file (pictures of different padded sizes in one batch are such an error).
-  Batch next();
-
-  LoaderPosition position() const;
-  void seek(LoaderPosition position);
+  Batch next() override;  // pictures of different padded sizes in one batch are an error
+  LoaderPosition position() const override;
+  void seek(LoaderPosition position) override;
+  std::int64_t steps_per_epoch() const override;
 
   std::int64_t sample_count() const;
-  std::int64_t steps_per_epoch() const;
 
  private:
   class Impl;

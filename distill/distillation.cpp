@@ -6,6 +6,7 @@
 #include "engine/memory.h"
 #include "engine/ops/distillation_loss.h"
 #include "engine/ops/losses.h"
+#include "engine/ops/shape.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -55,11 +56,16 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
   const NetworkOutput student = run_network(student_, batch.image, random, options_.supervised.activations);
   Objective objective;
+  // Labels speak of the first pictures (data/batch_source.h), the teacher of all.
+  const std::int64_t labelled = batch.label.shape().n;
+  const bool all_labelled = labelled == batch.image.shape().n;
   DistillationLosses fused;  // cross entropy and distillation from one pass over the logits, where both are wanted
-  if (options_.supervised.ce != 0 && options_.kd_weight != 0)
+  if (all_labelled && options_.supervised.ce != 0 && options_.kd_weight != 0)
     fused = distillation_loss(student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
                               {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean});
-  add_supervised_terms(objective, options_.supervised, student.logits, batch.label, fused.ce);
+  add_supervised_terms(objective, options_.supervised,
+                       all_labelled ? student.logits : slice_images(student.logits, 0, labelled), batch.label,
+                       fused.ce);
   if (options_.kd_weight != 0)
     objective.add(
         "kd", options_.kd_weight,

@@ -1,7 +1,8 @@
 #pragma once
 // Distillation of a frozen teacher into a student with Graph Flow (method 0 to 4):
 //   L = L_CE (+ L_Dice) + w * (lambda1 L_vertex + lambda2 L_edge + lambda4 L_kd)        + lambda3 L_adv, not yet here
-// w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
+// In a batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE and L_Dice are of the labelled ones,
+// all other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
 #include "distill/graph_flow.h"
 #include "distill/paraphraser.h"
 #include "distill/supervised.h"

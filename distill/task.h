@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "data/loader.h"
+#include "data/batch_source.h"
 #include "distill/objective.h"
 #include "engine/nn/module.h"
 

@@ -16,9 +16,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 class Run {
  public:
-  Run(TrainingTask& task, Loader& loader, const TrainerOptions& options, TrainingObserver& observer)
+  Run(TrainingTask& task, BatchSource& batches, const TrainerOptions& options, TrainingObserver& observer)
       : task_(task),
-        loader_(loader),
+        batches_(batches),
         options_(options),
         observer_(observer),
         random_(options.seed),
@@ -53,14 +53,14 @@ class Run {
 
   // Steps run ahead of their reports on a GPU: a pause waits for all of them.
   void step() {
-    std::vector<Batch> batches;
-    for (int micro = 0; micro < options_.step.accumulate; ++micro) batches.push_back(loader_.next());
-    const std::int64_t epoch = batches.front().position.epoch;
+    std::vector<Batch> micro_batches;
+    for (int micro = 0; micro < options_.step.accumulate; ++micro) micro_batches.push_back(batches_.next());
+    const std::int64_t epoch = micro_batches.front().position.epoch;
     const bool shares = options_.measure_shares && epoch != shared_epoch_;
     if (shares) shared_epoch_ = epoch;
     if (runner_.full()) observer_.stepped(runner_.report());
     const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
-    runner_.run(std::move(batches), step_, lr, shares);
+    runner_.run(std::move(micro_batches), step_, lr, shares);
     if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
     while (runner_.arrived()) observer_.stepped(runner_.report());
@@ -110,7 +110,7 @@ class Run {
     state.step = step_;
     state.random = random_;
     state.entries = task_.description();
-    const LoaderPosition at = loader_.position();
+    const LoaderPosition at = batches_.position();
     state.entries["trainer.loader_epoch"] = std::to_string(at.epoch);
     state.entries["trainer.loader_step"] = std::to_string(at.step);
     state.entries["trainer.shared_epoch"] = std::to_string(shared_epoch_);
@@ -141,7 +141,11 @@ class Run {
                  "resume from latest.gfm");
       return std::stoll(text);
     };
-    loader_.seek({number("trainer.loader_epoch"), number("trainer.loader_step")});
+    const auto now = task_.description();
+    if (const auto it = now.find("split"); it != now.end() && !entry("split").empty() && entry("split") != it->second)
+      bad_data("the data is divided otherwise than when the run began", path, "split " + entry("split"),
+               "split " + it->second, "resume with the same split, or start a new run");
+    batches_.seek({number("trainer.loader_epoch"), number("trainer.loader_step")});
     shared_epoch_ = number("trainer.shared_epoch");
     best_step_ = number("trainer.best_step");
     if (const std::string best = entry("trainer.best_score"); !best.empty()) best_score_ = std::stod(best);
@@ -153,7 +157,7 @@ class Run {
   TrainingResult result(bool interrupted) const { return {step_, interrupted, best_score_, best_step_}; }
 
   TrainingTask& task_;
-  Loader& loader_;
+  BatchSource& batches_;
   const TrainerOptions& options_;
   TrainingObserver& observer_;
   Random random_;
@@ -167,9 +171,9 @@ class Run {
 
 }  // namespace
 
-TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options,
+TrainingResult run_training(TrainingTask& task, BatchSource& batches, const TrainerOptions& options,
                             TrainingObserver& observer, const std::string& resume_from, const std::atomic<bool>* stop) {
-  return Run(task, loader, options, observer).go(resume_from, stop);
+  return Run(task, batches, options, observer).go(resume_from, stop);
 }
 
 }  // namespace gf

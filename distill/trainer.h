@@ -47,7 +47,7 @@ struct TrainingResult {
 
 // `resume_from` empty starts anew. `stop` (may be null) is looked at between steps. NaN or inf in the loss is an error
 // that names the terms. Ends with final.gfm.
-TrainingResult run_training(TrainingTask& task, Loader& loader, const TrainerOptions& options,
+TrainingResult run_training(TrainingTask& task, BatchSource& batches, const TrainerOptions& options,
                             TrainingObserver& observer, const std::string& resume_from = {},
                             const std::atomic<bool>* stop = nullptr);
 

@@ -22,8 +22,9 @@ Dataset open_images_masks(const DatasetSource& source, const Preprocessing& prep
     Case c;
     c.id = std::filesystem::path(index.at(row, image)).stem().string();
     c.images = {existing_file(d.root, index.at(row, image), where)};
-    c.label = existing_file(d.root, index.at(row, mask), where);
     c.split = parse_split(index.at(row, split), where);
+    if (c.split != Split::unlabelled) c.label = existing_file(d.root, index.at(row, mask), where);
+    if (index.has("patient")) c.patient = index.at(row, index.column("patient"));
     if (!is_image_name(c.images[0]))
       bad_data("image has an unknown ending", where, "png, jpg, jpeg or bmp", c.images[0]);
     d.cases.push_back(std::move(c));

@@ -35,8 +35,9 @@ void read_index(Dataset& d) {
     Case c;
     c.id = nifti_stem(index.at(row, image));
     c.images = {existing_file(d.root, index.at(row, image), where)};
-    c.label = existing_file(d.root, index.at(row, label), where);
     c.split = parse_split(index.at(row, split), where);
+    if (c.split != Split::unlabelled) c.label = existing_file(d.root, index.at(row, label), where);
+    if (index.has("patient")) c.patient = index.at(row, index.column("patient"));
     add_case(d, std::move(c));
   }
 }

@@ -69,6 +69,21 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
     CHECK_MESSAGE(report.find(text) != std::string::npos, text);
   CHECK(read_text(flow + "/metrics.csv").find("share_edge") != std::string::npos);
 
+  // A few labels, the rest of the pictures without.
+  const std::string few = t.path() + "/few.csv";
+  o = run("split -c " + config + " --labelled 5 -o " + few);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  CHECK(o.text.find("unlabelled") != std::string::npos);
+  CHECK(run("split -c " + config + " --labelled 5 -o " + few).code == 2);  // it exists
+  CHECK(run("split -c " + config + " --labelled 500 -o " + t.path() + "/x.csv").code == 3);
+  CHECK(run("split -c " + config + " -o " + t.path() + "/x.csv").code == 2);
+  o = run("distill -q -c " + config + " --teacher " + teacher + "/checkpoints/best.gfm --paraphrasers " + flow +
+          "/paraphraser/checkpoints/best.gfm --set data.split_file=" + few + " --set distill.semi_supervised=true -o " +
+          t.path() + "/semi");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  o = run("evaluate -m " + t.path() + "/semi/checkpoints/best.gfm --split unlabelled");
+  CHECK(o.code == 2);
+
   const std::string model = flow + "/checkpoints/best.gfm";
   o = run("evaluate -m " + model + " --split val -o " + t.path() + "/scores");
   CHECK_MESSAGE(o.code == 0, o.text);

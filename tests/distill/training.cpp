@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "data/loader.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"

@@ -1,0 +1,95 @@
+// Semi-supervised distillation: labels speak of the first half of a batch, the teacher of all of it.
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "data/paired_loader.h"
+#include "data/split_file.h"
+#include "distill/distillation.h"
+#include "distill/trainer.h"
+#include "engine/autograd.h"
+#include "engine/ops/losses.h"
+#include "engine/ops/shape.h"
+#include "kernels/error.h"
+#include "tests/harness/discs.h"
+
+using namespace gf;
+using namespace gf::test;
+
+TEST_CASE(
+    "semi-supervised: cross entropy of the labelled half, distillation of both, and labels that nobody can read") {
+  const TemporaryFolder data, run;
+  write_discs(data.path(), 24, 32);
+  Dataset d = open_discs(data.path());
+  keep_labels(d, 6, 1);
+  for (Case& c : d.cases)
+    if (c.split == Split::unlabelled) {
+      c.label.clear();
+      std::filesystem::remove(data.path() + "/masks/" + c.id + ".png");
+    }
+  const auto teacher = make_network("fanet", {1, 2, 0.05, 0}), student = make_network("mobile_unet", {1, 2, 0.1, 0});
+  teacher->initialise(1);
+  student->initialise(2);
+  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+  paraphrasers.initialise(3);
+  DistillationOptions o;
+  o.supervised = {.ce = 1, .dice = 0.5};
+  o.teacher_taps = teacher->default_taps();
+  o.student_taps = student->default_taps();
+  DistillationTask task(*student, *teacher, &paraphrasers, o, [] { return Validation{}; }, {});
+  LoaderOptions l;
+  l.batch_size = 4;
+  PairedLoader loader(d, l);
+
+  const Batch batch = loader.next();
+  Random random(1);
+  const std::vector<TermReport> terms = task.objective(batch, random).report();
+  const auto value = [&](const std::string& name) {
+    for (const TermReport& t : terms)
+      if (t.name == name) return t.value;
+    FAIL("no term " << name);
+    return 0.0;
+  };
+  const NoGrad off;
+  const Tensor z = student->forward(batch.image, random).logits;
+  CHECK(value("ce") == doctest::Approx(cross_entropy(slice_images(z, 0, 2), batch.label).item()).epsilon(1e-5));
+  const Tensor t = teacher->forward(batch.image, random).logits;
+  CHECK(value("kd") == doctest::Approx(kd_loss(z, t).item()).epsilon(1e-5));
+  CHECK(value("kd") != doctest::Approx(kd_loss(slice_images(z, 0, 2), slice_images(t, 0, 2)).item()).epsilon(1e-4));
+  CHECK(value("edge") > 0);
+}
+
+TEST_CASE("semi-supervised: a run goes through the trainer and resumes to the same bits") {
+  const TemporaryFolder data, run;
+  write_discs(data.path(), 24, 32);
+  Dataset d = open_discs(data.path());
+  keep_labels(d, 6, 1);
+  for (Case& c : d.cases)
+    if (c.split == Split::unlabelled) c.label.clear();
+  const auto train = [&](std::int64_t steps, const std::string& resume, const std::string& split) {
+    const auto teacher = make_network("fanet", {1, 2, 0.05, 0}), student = make_network("mobile_unet", {1, 2, 0.1, 0});
+    teacher->initialise(1);
+    student->initialise(2);
+    DistillationOptions o;
+    o.vertex_weight = o.edge_weight = 0;
+    DistillationTask task(*student, *teacher, nullptr, o, [] { return Validation{}; }, {{"split", split}});
+    LoaderOptions l;
+    l.batch_size = 4;
+    PairedLoader loader(d, l);
+    TrainingObserver observer;
+    TrainerOptions options;
+    options.max_iterations = steps;
+    options.schedule.name = "constant";
+    options.checkpoints = run.path();
+    run_training(task, loader, options, observer, resume);
+    std::vector<float> weights;
+    for (const NamedTensor& p : student->parameters())
+      for (const float v : p.tensor.to_vector()) weights.push_back(v);
+    return weights;
+  };
+  const std::vector<float> whole = train(7, {}, "a");
+  train(3, {}, "a");
+  CHECK(train(7, run.path() + "/latest.gfm", "a") == whole);
+  train(3, {}, "a");
+  CHECK_THROWS_WITH_AS(train(7, run.path() + "/latest.gfm", "b"), doctest::Contains("divided otherwise"), Error);
+}
