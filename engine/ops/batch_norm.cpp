@@ -3,6 +3,7 @@
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/mac_counter.h"
 #include "kernels/elementwise.h"
 
 namespace gf {
@@ -32,6 +33,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                   const Tensor& slope) {
   const OpScope scope("batch_norm");
   require_one_dtype("batch_norm", x, residual);
+  MacCounter::batch_norm(x.shape());
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;
   if (training) {
