@@ -47,7 +47,7 @@ struct DataConfig {
 struct ModelConfig {
   std::string arch = "mobile_unet";
   double width = 1;
-  double dropout = 0.5;
+  double dropout = -1;
   int num_classes = 0;
   int in_channels = 0;
   std::string init;

@@ -76,8 +76,9 @@ void add_data(Table& t, DataConfig& d) {
 void add_model(Table& t, ModelConfig& m) {
   t.add("model.arch", m.arch, one_of(network_names()), "Network", {"name", "network", "model"});
   t.add("model.width", m.width, above_to(0, 4), "Multiplies every channel count; 1 is the published network");
-  t.add("model.dropout", m.dropout, between(0, 0.95),
-        "Dropout2d before FANet's classifier; the published 0.5 is made for 64 channels and starves a narrow network",
+  t.add("model.dropout", m.dropout, between(-1, 0.95),
+        "Rate of every Dropout2d of the network; below 0: as published (FANet 0.5 before its classifier, which is made "
+        "for 64 channels and starves a narrow network; ENet 0.01 and 0.1; ERFNet 0.1 in its encoder)",
         {"drop_rate"});
   t.add("model.num_classes", m.num_classes, between(0, 255),
         "Classes with background; 0: as many as data.class_names or the data set names", {"classes", "n_classes"});

@@ -83,7 +83,7 @@ int info_command(const InfoFlags& flags) {
   if (flags.subject.empty()) {
     print_build();
   } else if (std::find(names.begin(), names.end(), flags.subject) != names.end()) {
-    print_network(flags.subject, {flags.in_channels, flags.classes, flags.width, 0.5f});
+    print_network(flags.subject, {flags.in_channels, flags.classes, flags.width});
   } else if (!std::filesystem::exists(flags.subject)) {
     std::string list;
     for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;

@@ -12,7 +12,7 @@ FANet::FANet(const NetworkOptions& o)
       c2_(scaled_channels(128, o.width)),
       c3_(scaled_channels(256, o.width)),
       c4_(scaled_channels(512, o.width)),
-      dropout_(o.dropout),
+      dropout_(dropout_rate(o, 0.5f)),
       encoder1_({this, "encoder1"}, o.in_channels, c1_),
       encoder2_({this, "encoder2"}, c1_, c2_),
       encoder3_({this, "encoder3"}, c2_, c3_),
@@ -27,6 +27,14 @@ FANet::FANet(const NetworkOptions& o)
       decoder9_({this, "decoder9"}, 2 * c1_, c1_),
       strip9_({this, "strip9"}, c1_, 3, 6, StripMerge::concat),
       classifier_({this, "classifier"}, c1_, o.classes, 1, {.init = WeightInit::xavier_uniform}) {}
+
+// The auxiliary head runs; and a selective kernel averages the sum of its branches, where ours adds two averages.
+std::int64_t FANet::released_extra_work(std::int64_t height, std::int64_t width) const {
+  const std::int64_t pixels = height * width;
+  const auto average = [&](std::int64_t channels, std::int64_t shrunk) { return (pixels / shrunk + 1) * channels; };
+  return pixels * (c1_ * classes_ + classes_) -
+         (4 * average(c1_, 1) + 4 * average(c2_, 4) + 4 * average(c3_, 16) + 2 * average(c4_, 64));
+}
 
 NetworkOutput FANet::forward(const Tensor& x, Random& random) const {
   // Encoder and transposed convolution write their halves of a level's concatenation.

@@ -21,6 +21,8 @@ class FANet : public Network {
   std::int64_t tap_channels() const override { return c3_; }
   // An auxiliary 1x1 head (64 * classes + classes) and three strip-pooling scalars.
   std::int64_t unused_released_parameters() const override { return c1_ * classes_ + classes_ + 3; }
+  std::int64_t released_extra_work(std::int64_t height, std::int64_t width) const override;
+  bool table_counts_batch_norm() const override { return false; }
 
  private:
   std::int64_t classes_, c1_, c2_, c3_, c4_;

@@ -25,6 +25,7 @@ class MobileUNet : public Network {
   std::int64_t stride() const override { return 32; }
   TapPair default_taps() const override { return {"block3", "merge3"}; }
   std::int64_t tap_channels() const override { return tap_channels_; }
+  bool table_counts_batch_norm() const override { return false; }
 
  private:
   std::int64_t tap_channels_;

@@ -5,8 +5,11 @@
 
 #include "engine/ops/cast.h"
 #include "kernels/error.h"
+#include "models/enet.h"
+#include "models/erfnet.h"
 #include "models/fanet.h"
 #include "models/mobile_unet.h"
+#include "models/unet.h"
 
 namespace gf {
 
@@ -23,22 +26,63 @@ std::int64_t scaled_channels(std::int64_t channels, double width) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(static_cast<double>(channels) * width + 0.5)));
 }
 
+float dropout_rate(const NetworkOptions& options, float published) {
+  return options.dropout < 0 ? published : options.dropout;
+}
+
 NetworkOutput run_network(const Network& network, const Tensor& image, Random& random, DType activations) {
   NetworkOutput out = network.forward(cast(image, activations), random);
   out.logits = cast(out.logits, DType::f32);
   return out;
 }
 
+std::int64_t table_parameters(const Network& network) {
+  std::int64_t count = network.parameter_count() + network.unused_released_parameters();
+  if (network.table_counts_batch_norm()) return count;
+  // A batch norm has a running mean as long as each of its two parameters.
+  for (const NamedTensor& b : network.buffers())
+    if (b.name.ends_with("running_mean")) count -= 2 * b.tensor.count();
+  return count;
+}
+
+std::int64_t table_work(const Network& network, const MacCounter& counter, std::int64_t height, std::int64_t width) {
+  return counter.published(network.table_counts_batch_norm()) + network.released_extra_work(height, width);
+}
+
+namespace {
+
+struct Builder {
+  const char* name;
+  std::unique_ptr<Network> (*make)(const NetworkOptions&);
+};
+
+template <class T>
+std::unique_ptr<Network> make(const NetworkOptions& o) {
+  return std::make_unique<T>(o);
+}
+
+constexpr Builder kNetworks[] = {
+    {"fanet", make<FANet>}, {"mobile_unet", make<MobileUNet>}, {"enet", make<ENet>}, {"erfnet", make<ERFNet>},
+    {"unet", make<UNet>},
+};
+
+}  // namespace
+
 const std::vector<std::string>& network_names() {
-  static const std::vector<std::string> names{"fanet", "mobile_unet"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const Builder& b : kNetworks) list.emplace_back(b.name);
+    return list;
+  }();
   return names;
 }
 
 std::unique_ptr<Network> make_network(const std::string& name, const NetworkOptions& options) {
-  if (name == "fanet") return std::make_unique<FANet>(options);
-  if (name == "mobile_unet") return std::make_unique<MobileUNet>(options);
   std::string names;
-  for (const std::string& n : network_names()) names += (names.empty() ? "" : ", ") + n;
+  for (const Builder& b : kNetworks) {
+    if (name == b.name) return b.make(options);
+    names += (names.empty() ? "" : ", ") + std::string(b.name);
+  }
   throw Error(ErrorKind::usage, {"unknown network", "model.arch", names, name, ""});
 }
 

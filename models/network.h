@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/nn/module.h"
+#include "engine/ops/mac_counter.h"
 
 namespace gf {
 
@@ -26,15 +27,19 @@ struct TapPair {
   std::string shallow, deep;
 };
 
+constexpr float kPublishedDropout = -1;
+
 struct NetworkOptions {
   std::int64_t in_channels = 1;
   std::int64_t classes = 2;
-  double width = 1.0;    // multiplies every channel count, see scaled_channels
-  float dropout = 0.5f;  // networks that have a dropout; the released one is made for full width
+  double width = 1.0;  // multiplies every channel count, see scaled_channels
+  // Of every dropout the network has, kPublishedDropout: as published, which is made for full width.
+  float dropout = kPublishedDropout;
 };
 
 // max(1, floor(c * width + 0.5))
 std::int64_t scaled_channels(std::int64_t channels, double width);
+float dropout_rate(const NetworkOptions& options, float published);
 
 class Network : public Module {
  public:
@@ -45,13 +50,22 @@ class Network : public Module {
   virtual TapPair default_taps() const = 0;
   virtual std::int64_t tap_channels() const = 0;                         // of the default taps
   virtual std::int64_t unused_released_parameters() const { return 0; }  // in the released code, never used
+  // What the released code does for a picture beyond this forward pass, as the paper's table counts it.
+  virtual std::int64_t released_extra_work(std::int64_t /*height*/, std::int64_t /*width*/) const { return 0; }
+  // Whether the paper's table counts the batch norms' parameters and work (engine/ops/mac_counter.h).
+  virtual bool table_counts_batch_norm() const { return true; }
 };
 
 // forward() with activations of this dtype. In mixed precision (bf16) the image is rounded on the way in, taps stay
 // bf16 and logits come back in float32, where the losses are.
 NetworkOutput run_network(const Network& network, const Tensor& image, Random& random, DType activations);
 
-// "fanet", "mobile_unet"; throws ErrorKind::usage with the list for any other name.
+// Parameters, and multiply-accumulates of a height x width picture whose forward pass `counter` saw (in evaluation
+// mode, not frozen: folded batch norms are not seen), as the paper's table counts them.
+std::int64_t table_parameters(const Network& network);
+std::int64_t table_work(const Network& network, const MacCounter& counter, std::int64_t height, std::int64_t width);
+
+// Throws ErrorKind::usage with the list of network_names() for any other name.
 std::unique_ptr<Network> make_network(const std::string& name, const NetworkOptions& options);
 const std::vector<std::string>& network_names();
 

@@ -16,20 +16,23 @@ namespace gf {
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {},
                  const Tensor& into = {});
 
-// Convolution without bias, then batch norm with its activation: X.conv.weight, X.bn.*.
+// Convolution, without bias unless asked for, then batch norm with its activation: X.conv.weight, X.bn.*.
 struct ConvNorm : Module {
   Conv2d conv;
   BatchNorm2d bn;
 
   struct Options {
-    int stride = 1, groups = 1;
+    int stride = 1, dilation = 1, groups = 1;
     NormActivation act = NormActivation::none;
     WeightInit init = WeightInit::pytorch;
+    bool bias = false;
+    float eps = 1e-5f;
   };
   ConvNorm(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& o)
       : Module(owner),
-        conv({this, "conv"}, in, out, k, {.stride = o.stride, .groups = o.groups, .bias = false, .init = o.init}),
-        bn({this, "bn"}, out, o.act) {}
+        conv({this, "conv"}, in, out, k,
+             {.stride = o.stride, .dilation = o.dilation, .groups = o.groups, .bias = o.bias, .init = o.init}),
+        bn({this, "bn"}, out, o.act, o.eps) {}
   Tensor operator()(const Tensor& x, const Tensor& residual = {}, const Tensor& into = {}) const {
     return conv_norm(conv, bn, x, residual, into);
   }

@@ -56,14 +56,14 @@ void Conv2d::initialise_own(std::uint64_t seed, const std::string& path) {
 }
 
 ConvTranspose2d::ConvTranspose2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& o)
-    : Module(owner), init(o.init) {
+    : Module(owner), output_pad(o.output_pad), init(o.init) {
   weight = parameter("weight", {in, k.h, k.w, out}, FileLayout::transposed);
   if (o.bias) bias = parameter("bias", {1, 1, 1, out}, FileLayout::vector);
   shape = {.stride_h = o.stride, .stride_w = o.stride, .pad_h = o.pad, .pad_w = o.pad};
 }
 
 Tensor ConvTranspose2d::operator()(const Tensor& x, const Tensor& into) const {
-  return transposed_convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape, 0, into);
+  return transposed_convolution(x, weights_as(weight, x.dtype()), weights_as(bias, x.dtype()), shape, output_pad, into);
 }
 
 void ConvTranspose2d::initialise_own(std::uint64_t seed, const std::string& path) {

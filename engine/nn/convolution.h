@@ -45,10 +45,11 @@ struct Conv2d : Module {
 struct ConvTranspose2d : Module {
   Tensor weight, bias;
   ConvolutionShape shape;
+  int output_pad;
   WeightInit init;
 
   struct Options {
-    int stride = 1, pad = 0;
+    int stride = 1, pad = 0, output_pad = 0;  // output_pad: rows and columns more at the bottom and the right
     bool bias = true;
     WeightInit init = WeightInit::pytorch;
   };

@@ -38,6 +38,12 @@ Tensor relu(const Tensor& x) { return piecewise_linear("relu", Unary::relu, 0, x
 Tensor leaky_relu(const Tensor& x, float slope) { return piecewise_linear("leaky_relu", Unary::leaky_relu, slope, x); }
 Tensor relu6(const Tensor& x) { return piecewise_linear("relu6", Unary::relu6, 0, x); }
 
+Tensor prelu(const Tensor& x, const Tensor& slope) {
+  const OpScope scope("prelu");
+  const Tensor positive = relu(x);
+  return positive + slope * (x - positive);
+}
+
 // d tanh(x) = (1 - tanh(x)^2) dx. From x, not from the result: in bf16 1 - y^2 would be mostly y's rounding.
 Tensor tanh(const Tensor& x) {
   const OpScope scope("tanh");

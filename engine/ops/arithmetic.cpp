@@ -5,6 +5,7 @@
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/mac_counter.h"
 #include "engine/ops/unary.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -125,6 +126,7 @@ namespace {
 Tensor sum_as(DType dtype, const Tensor& x, const Shape& to, float alpha) {
   const OpScope scope("sum_to");
   if (x.shape() == to) return cast(alpha == 1.0f ? x : alpha * x, dtype);
+  if (to.n == x.shape().n && to.c == x.shape().c) MacCounter::average(x.shape(), to);
   Tensor y = Tensor::empty(to, dtype, x.device());
   on(x.device(), [&](const auto& d) { sum_to(d, alpha, x.view(), y.mutable_view()); });
   return record("sum_to", y, {x},

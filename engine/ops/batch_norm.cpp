@@ -3,6 +3,7 @@
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
 #include "engine/ops/cast.h"
+#include "engine/ops/mac_counter.h"
 #include "engine/ops/place.h"
 #include "kernels/elementwise.h"
 
@@ -33,6 +34,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                   const Tensor& slope, const Tensor& into) {
   const OpScope scope("batch_norm");
   require_one_dtype("batch_norm", x, residual);
+  MacCounter::batch_norm(x.shape());
   const Tensor y = place_for("batch_norm", into, x.shape(), x.dtype(), x.device());
   Tensor mean, inv_std;
   if (training) {

@@ -29,7 +29,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
          s.str() + (transpose_a ? "^T" : "") + " * " + t.str() + (transpose_b ? "^T" : ""));
   require_one_dtype("matmul", a, b);
   Tensor y = Tensor::empty({std::max(s.n, t.n), 1, rows, cols}, a.dtype(), a.device());
-  MacCounter::add(y.count() * inner);
+  MacCounter::matrix_product(y.count() * inner);
   on(a.device(), [&](const auto& d) { matmul(d, transpose_a, transpose_b, a.view(), b.view(), y.mutable_view()); });
   return record("matmul", y, {a, b}, [a, b, ta = transpose_a, tb = transpose_b](const Tensor& dy, const Needs& needs) {
     std::vector<Tensor> g(2);

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/ops/mac_counter.h"
 
 namespace gf {
 
@@ -44,6 +45,7 @@ Tensor adaptive_avg_pool(const Tensor& x, std::int64_t height, std::int64_t widt
   const OpScope scope("adaptive_avg_pool");
   const Shape& s = x.shape();
   const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
+  MacCounter::average(s, y.shape());
   on(x.device(), [&](const auto& d) { adaptive_avg_pool_forward(d, x.view(), y.mutable_view()); });
   return record(
       "adaptive_avg_pool", y, {x},

@@ -1,6 +1,7 @@
-"""Writes golden values of both networks and the paraphraser.
+"""Writes golden values of the networks and the paraphraser.
 
-    python tests/golden/make_models.py            writes fanet_*.safetensors, mobile_unet_*.safetensors, paraphraser.safetensors
+    python tests/golden/make_models.py            writes NAME_*.safetensors of every network, paraphraser.safetensors
+    python tests/golden/make_models.py enet unet  writes those of these networks alone
     python tests/golden/make_models.py --report   also prints how far float32 PyTorch is from the files (tolerance advice)
 
 Computed in float64 from parameters and inputs that are exact in float32; stored as float32. See README.md for the keys.
@@ -13,12 +14,15 @@ import torch
 import torch.nn.functional as F
 
 from golden_file import rounded, write
-from reference_models import FANet, MobileUNet, Paraphraser, soft_dice_loss
+from reference_models import ENet, ERFNet, FANet, MobileUNet, Paraphraser, UNet, soft_dice_loss
 
 CLASSES = 3
 CONFIGS = {  # name: (builder, width, batch, size, seed)
     "fanet": (lambda: FANet(1, CLASSES, 0.05, dropout=0.0), 0.05, 4, (24, 40), 2),
     "mobile_unet": (lambda: MobileUNet(1, CLASSES, 0.11), 0.11, 2, (32, 96), 2),
+    "enet": (lambda: ENet(1, CLASSES, 0.2, dropout=0.0), 0.2, 2, (32, 64), 2),
+    "erfnet": (lambda: ERFNet(1, CLASSES, 0.12, dropout=0.0), 0.12, 2, (32, 64), 3),
+    "unet": (lambda: UNet(1, CLASSES, 0.035), 0.035, 2, (32, 64), 2),
 }
 ADAM_STEPS = 10
 
@@ -35,10 +39,15 @@ def shake(model, generator):
                 continue
             uniform = torch.rand(t.shape, generator=generator, dtype=torch.float64)
             norm = "bn" in name.split(".")[-2]
-            if name.endswith("running_var"):
+            if name.endswith("slope"):
+                t.copy_(rounded(0.1 + 0.3 * uniform))
+            elif name.endswith("running_var"):
                 t.copy_(rounded(0.5 + uniform))
             elif norm and name.endswith("weight"):
                 t.copy_(rounded(0.3 + 0.4 * uniform))
+            elif name.endswith("expand.bn.bias") and name[:-4] + "slope" in model.state_dict():
+                # ENet's encoder: sums that are negative at places, or no slope behind a sum would matter
+                t.copy_(rounded(1.4 * uniform - 0.8))
             elif norm and name.endswith("bias"):
                 high = torch.arange(len(t)) % 5 == 4 if relu6 else torch.zeros(len(t), dtype=torch.bool)
                 t.copy_(rounded(0.6 + 0.6 * uniform + 4.3 * high))
@@ -151,6 +160,8 @@ def make_paraphraser(reports):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for network in CONFIGS:
+    wanted = [a for a in sys.argv[1:] if not a.startswith("--")]
+    for network in wanted or CONFIGS:
         make_network(network, "--report" in sys.argv)
-    make_paraphraser("--report" in sys.argv)
+    if not wanted:
+        make_paraphraser("--report" in sys.argv)

@@ -1,4 +1,4 @@
-"""FANet, Mobile U-Net and the paraphraser in PyTorch: an independent second writing of models/ and distill/paraphraser.
+"""The networks and the paraphraser in PyTorch: an independent second writing of models/ and distill/paraphraser.
 
 The C++ engine is compared with these modules (make_models.py) and raced against them (tests/bench). They follow
 method.md sections 5.1, 5.2 and 2 layer for layer. Parts of the released FANet that never reach its output (an
@@ -35,12 +35,34 @@ Mobile U-Net (student)
   head1, head2                             1x1 (weight, bias)
   Concatenations put the skip first: cat(block13, up1). Taps: block3's output, merge3's output.
 
+ENet (student)
+  initial, bn_initial                      3x3 s2 (no bias), behind whose channels the pooled picture stands; BN with slope
+  down1 stage1 down2 stage2 stage3         Down; Stage: block1, block2, ... (Regular)
+  up4 stage4 up5 stage5                    Up; Stage
+  head                                     transposed convolution 3x3 s2 p1 op1 (no bias)
+  Regular      Pairs reduce (1x1), column (5x1, where asymmetric), middle (3x3 or 1x5), expand (1x1), out
+  Down         Pairs reduce (2x2 s2), middle (3x3), expand (1x1), out
+  Up           Pairs main, reduce (1x1), transposed convolution up 2x2 s2 (no bias), BN bn_up, Pair expand (1x1)
+  In the encoder a BN has `slope` besides, the PReLU behind it, and out holds out.prelu.slope.
+  Taps: stage1's output, stage4's output.
+
+ERFNet (student)
+  down1 down2 encoder2 down3 encoder3      conv (3x3 s2, bias) in front of the pooled map, BN bn; stages block1, block2, ...
+  up4 decoder4 up5 decoder5                conv (transposed 3x3 s2 p1 op1, bias), BN bn; stages
+  head                                     transposed convolution 2x2 s2 (weight, bias)
+  block        column1 (3x1, bias), row1 (1x3, bias), bn1, column2, row2 (dilated), bn2; eps 1e-3
+  Taps: down2's output, decoder4's output.
+
+U-Net          encoder1..5, decoder4..1 (Pairs first, second, 3x3), up4..1 (transposed 2x2 s2, bias), classifier (1x1, bias).
+  Concatenations put the skip first. Taps: encoder3's output, decoder3's output.
+
 Paraphraser    encoder0..2 (convolution), decoder0..2 (transposed convolution), each 3x3 s1 p1 (weight, bias)
 
 Width
 -----
 scaled(c, width) = max(1, floor(c * width + 0.5)), for FANet's 64, 128, 256, 512 and for Mobile U-Net's
-32, 16, 24, 32, 64, 96, 160, 320, 1280 (no rounding to multiples of eight). Everything else derives from the scaled
+32, 16, 24, 32, 64, 96, 160, 320, 1280 (no rounding to multiples of eight), for U-Net's 64 to 1024, and for the 16, 64, 128
+of ENet and ERFNet, which are raised so that there are channels to append (ENet() and ERFNet() below). Everything else derives from the scaled
 numbers: FANet's squeeze max(1, c // 2), StripPooling2's pool1 and pool2 max(1, c // 2) (so out1 reads c + 2 * (c // 2)
 channels), hidden channels of an inverted residual 6 * c_in. The 3 channels between head1 and head2 are not scaled.
 """
@@ -254,6 +276,261 @@ class MobileUNet(nn.Module):
         return skips[3], deep, F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+# ------------------------------------------------------------------------------------------------------------- ENet
+
+
+class NormPReLU(nn.BatchNorm2d):
+    """Batch norm, then PReLU with one slope for all channels."""
+
+    def __init__(self, c):
+        super().__init__(c)
+        self.slope = nn.Parameter(torch.full((1,), 0.25))
+
+    def forward(self, x):
+        return F.prelu(super().forward(x), self.slope)
+
+
+class NormReLU(nn.BatchNorm2d):
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class PReLU(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.full((1,), 0.25))
+
+    def forward(self, x):
+        return F.prelu(x, self.slope)
+
+
+class Activation(nn.Module):
+    """What follows a sum in ENet: PReLU in the encoder, ReLU in the decoder."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.prelu = PReLU() if encoder else None
+
+    def forward(self, x):
+        return F.relu(x) if self.prelu is None else self.prelu(x)
+
+
+class Act(nn.Module):
+    """Convolution without bias, batch norm, activation."""
+
+    def __init__(self, c_in, c_out, kernel, encoder, stride=1, dilation=1):
+        super().__init__()
+        kh, kw = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (dilation * (kh - 1) // 2, dilation * (kw - 1) // 2)
+        self.conv = nn.Conv2d(c_in, c_out, (kh, kw), stride, padding, dilation, bias=False)
+        self.bn = NormPReLU(c_out) if encoder else NormReLU(c_out)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+class Regular(nn.Module):
+    def __init__(self, c, encoder, dropout, dilation=1, asymmetric=False):
+        super().__init__()
+        q = max(1, c // 4)
+        self.dropout = dropout
+        self.reduce = Act(c, q, 1, encoder)
+        self.column = Act(q, q, (5, 1), encoder) if asymmetric else None
+        self.middle = Act(q, q, (1, 5) if asymmetric else 3, encoder, dilation=dilation)
+        self.expand = Act(q, c, 1, encoder)
+        self.out = Activation(encoder)
+
+    def forward(self, x):
+        y = self.reduce(x)
+        if self.column is not None:
+            y = self.column(y)
+        return self.out(x + F.dropout2d(self.expand(self.middle(y)), self.dropout, self.training))
+
+
+class Down(nn.Module):
+    def __init__(self, c_in, c_out, dropout):
+        super().__init__()
+        q = max(1, c_in // 4)
+        self.dropout = dropout
+        self.reduce, self.middle, self.expand = Act(c_in, q, 2, True, stride=2), Act(q, q, 3, True), Act(q, c_out, 1, True)
+        self.out = Activation(True)
+
+    def forward(self, x):
+        main, indices = F.max_pool2d(x, 2, return_indices=True)
+        y = F.dropout2d(self.expand(self.middle(self.reduce(x))), self.dropout, self.training)
+        return self.out(F.pad(main, (0, 0, 0, 0, 0, y.shape[1] - main.shape[1])) + y), indices
+
+
+class Up(nn.Module):
+    def __init__(self, c_in, c_out, dropout):
+        super().__init__()
+        q = max(1, c_in // 4)
+        self.dropout = dropout
+        self.main, self.reduce = Pair(c_in, c_out, 1), Act(c_in, q, 1, False)
+        self.up, self.bn_up = nn.ConvTranspose2d(q, q, 2, stride=2, bias=False), NormReLU(q)
+        self.expand = Pair(q, c_out, 1)
+
+    def forward(self, x, indices):
+        y = F.dropout2d(self.expand(self.bn_up(self.up(self.reduce(x)))), self.dropout, self.training)
+        return F.relu(F.max_unpool2d(self.main(x), indices, 2) + y)
+
+
+class Stage(nn.Sequential):
+    def __init__(self, c, encoder, dropout, kinds):
+        super().__init__()
+        for i, kind in enumerate(kinds, 1):
+            self.add_module(f"block{i}", Regular(c, encoder, dropout, **kind))
+
+
+class ENet(nn.Module):
+    stride = 8
+
+    def __init__(self, in_channels=1, classes=2, width=1.0, dropout=None):
+        super().__init__()
+        early, late = (0.01, 0.1) if dropout is None else (dropout, dropout)
+        c0 = max(scaled(16, width), in_channels + 1)
+        c1 = max(scaled(64, width), c0)
+        c2 = max(scaled(128, width), c1)
+        deep = [{}, {"dilation": 2}, {"asymmetric": True}, {"dilation": 4}]
+        deep += [{}, {"dilation": 8}, {"asymmetric": True}, {"dilation": 16}]
+        self.initial = nn.Conv2d(in_channels, c0 - in_channels, 3, stride=2, padding=1, bias=False)
+        self.bn_initial = NormPReLU(c0)
+        self.down1, self.stage1 = Down(c0, c1, early), Stage(c1, True, early, [{}] * 4)
+        self.down2, self.stage2 = Down(c1, c2, late), Stage(c2, True, late, deep)
+        self.stage3 = Stage(c2, True, late, deep)
+        self.up4, self.stage4 = Up(c2, c1, late), Stage(c1, False, late, [{}] * 2)
+        self.up5, self.stage5 = Up(c1, c0, late), Stage(c0, False, late, [{}])
+        self.head = nn.ConvTranspose2d(c0, classes, 3, stride=2, padding=1, output_padding=1, bias=False)
+        self.tap_channels = c1
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        y = self.bn_initial(torch.cat([self.initial(x), F.max_pool2d(x, 3, 2, 1)], 1))
+        y, indices1 = self.down1(y)
+        shallow = self.stage1(y)
+        y, indices2 = self.down2(shallow)
+        deep = self.stage4(self.up4(self.stage3(self.stage2(y)), indices2))
+        return shallow, deep, self.head(self.stage5(self.up5(deep, indices1)))
+
+
+# ----------------------------------------------------------------------------------------------------------- ERFNet
+
+
+class Norm3(nn.BatchNorm2d):
+    """Batch norm with ERFNet's eps."""
+
+    def __init__(self, c):
+        super().__init__(c, eps=1e-3)
+
+
+class ErfDown(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(c_in, c_out - c_in, 3, stride=2, padding=1), Norm3(c_out)
+
+    def forward(self, x):
+        return F.relu(self.bn(torch.cat([self.conv(x), F.max_pool2d(x, 2)], 1)))
+
+
+class NonBottleneck(nn.Module):
+    """NB1D: two pairs of 3x1 and 1x3, the second dilated."""
+
+    def __init__(self, c, dropout, dilation):
+        super().__init__()
+        d = dilation
+        self.dropout = dropout
+        self.column1, self.row1 = nn.Conv2d(c, c, (3, 1), padding=(1, 0)), nn.Conv2d(c, c, (1, 3), padding=(0, 1))
+        self.bn1 = Norm3(c)
+        self.column2 = nn.Conv2d(c, c, (3, 1), padding=(d, 0), dilation=(d, 1))
+        self.row2 = nn.Conv2d(c, c, (1, 3), padding=(0, d), dilation=(1, d))
+        self.bn2 = Norm3(c)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.row1(F.relu(self.column1(x)))))
+        y = self.bn2(self.row2(F.relu(self.column2(y))))
+        return F.relu(x + F.dropout2d(y, self.dropout, self.training))
+
+
+class ErfUp(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.conv, self.bn = nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=1), Norm3(c_out)
+
+    def forward(self, x):
+        return F.relu(self.bn(self.conv(x)))
+
+
+class ErfStage(nn.Sequential):
+    def __init__(self, c, dropout, dilations):
+        super().__init__()
+        for i, dilation in enumerate(dilations, 1):
+            self.add_module(f"block{i}", NonBottleneck(c, dropout, dilation))
+
+
+class ERFNet(nn.Module):
+    stride = 8
+
+    def __init__(self, in_channels=1, classes=2, width=1.0, dropout=0.1):
+        super().__init__()
+        c0 = max(scaled(16, width), in_channels + 1)
+        c1 = max(scaled(64, width), c0 + 1)
+        c2 = max(scaled(128, width), c1 + 1)
+        self.down1, self.down2 = ErfDown(in_channels, c0), ErfDown(c0, c1)
+        self.encoder2 = ErfStage(c1, dropout, [1] * 5)
+        self.down3, self.encoder3 = ErfDown(c1, c2), ErfStage(c2, dropout, [2, 4, 8, 16] * 2)
+        self.up4, self.decoder4 = ErfUp(c2, c1), ErfStage(c1, 0.0, [1] * 2)
+        self.up5, self.decoder5 = ErfUp(c1, c0), ErfStage(c0, 0.0, [1] * 2)
+        self.head = nn.ConvTranspose2d(c0, classes, 2, stride=2)
+        self.tap_channels = c1
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        shallow = self.down2(self.down1(x))
+        y = self.encoder3(self.down3(self.encoder2(shallow)))
+        deep = self.decoder4(self.up4(y))
+        return shallow, deep, self.head(self.decoder5(self.up5(deep)))
+
+
+# ------------------------------------------------------------------------------------------------------------ U-Net
+
+
+class PlainDouble(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.first, self.second = Pair(c_in, c_out, 3), Pair(c_out, c_out, 3)
+
+    def forward(self, x):
+        return F.relu(self.second(F.relu(self.first(x))))
+
+
+class UNet(nn.Module):
+    stride = 16
+
+    def __init__(self, in_channels=1, classes=2, width=1.0):
+        super().__init__()
+        c = [scaled(64 * 2**i, width) for i in range(5)]
+        for i in range(5):
+            setattr(self, f"encoder{i + 1}", PlainDouble(c[i - 1] if i else in_channels, c[i]))
+        for i in range(3, -1, -1):
+            setattr(self, f"up{i + 1}", nn.ConvTranspose2d(c[i + 1], c[i], 2, stride=2))
+            setattr(self, f"decoder{i + 1}", PlainDouble(2 * c[i], c[i]))
+        self.classifier = nn.Conv2d(c[0], classes, 1)
+        self.tap_channels = c[2]
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        maps = []
+        for i in range(1, 6):
+            x = getattr(self, f"encoder{i}")(F.max_pool2d(x, 2) if maps else x)
+            maps.append(x)
+        deep = None
+        for i in range(4, 0, -1):
+            x = getattr(self, f"decoder{i}")(torch.cat([maps[i - 1], getattr(self, f"up{i}")(x)], 1))
+            if i == 3:
+                deep = x
+        return maps[2], deep, self.classifier(x)
+
+
 # ------------------------------------------------------------------------------------------------------ paraphraser
 
 
@@ -322,6 +599,9 @@ def main():
     models = {
         "FANet, width 1, 1 input channel, 2 classes": (FANet(), 38_292_162),
         "Mobile U-Net, width 1, 1 input channel, 2 classes": (MobileUNet(), 4_682_323),
+        "ENet, width 1, 1 input channel, 2 classes": (ENet(), 348_996),
+        "ERFNet, width 1, 1 input channel, 2 classes": (ERFNet(), 2_062_872),
+        "U-Net, width 1, 1 input channel, 2 classes": (UNet(), 31_036_546),
         "Paraphraser, 256 channels, 24 factors": (Paraphraser(256, 24), 1_301_448),
         "Paraphraser, 256 channels, 64 factors": (Paraphraser(256, 64), 1_549_248),
     }

@@ -104,6 +104,19 @@ OpCases arithmetic_cases() {
                        [](const Arrays& x) {
                          return reference::sum_to(x[0], {2, 1, 1, 33}, 1.0 / 35);
                        }});
+  for (const std::int64_t slopes : {1, 33})  // of any sign
+    cases.push_back({.op = "relu",
+                     .variant = "prelu, slopes " + std::to_string(slopes),
+                     .inputs = {in({2, 5, 7, 33}, away_from({0}, 0.05, -2, 2)), in({1, 1, 1, slopes})},
+                     .run = [](const Tensors& x) { return prelu(x[0], x[1]); },
+                     .reference =
+                         [](const Arrays& x) {
+                           Array y = x[0];
+                           for_each_element(y.shape, [&](auto n, auto h, auto w, auto c) {
+                             if (double& v = y.at(n, h, w, c); v < 0) v *= x[1].at(0, 0, 0, x[1].shape.c == 1 ? 0 : c);
+                           });
+                           return y;
+                         }});
   cases.push_back({.op = "mul",
                    .variant = "dropout2d",
                    .inputs = {in({3, 4, 5, 33})},

@@ -1,4 +1,4 @@
-// FANet and Mobile U-Net against PyTorch (tests/golden/make_models.py): taps, logits, losses, every gradient, running
+// The networks against PyTorch (tests/golden/make_models.py): taps, logits, losses, every gradient, running
 // statistics, ten Adam steps.
 #include <doctest/doctest.h>
 
@@ -72,3 +72,6 @@ void compare(const Golden& g) {
 
 TEST_CASE("FANet computes what PyTorch computes") { compare({"fanet", "fanet", 0.05}); }
 TEST_CASE("Mobile U-Net computes what PyTorch computes") { compare({"mobile_unet", "mobile_unet", 0.11}); }
+TEST_CASE("ENet computes what PyTorch computes") { compare({"enet", "enet", 0.2}); }
+TEST_CASE("ERFNet computes what PyTorch computes") { compare({"erfnet", "erfnet", 0.12}); }
+TEST_CASE("U-Net computes what PyTorch computes") { compare({"unet", "unet", 0.035}); }
