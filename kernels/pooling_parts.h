@@ -58,4 +58,13 @@ inline void check_adaptive_avg_pool(const char* kernel, DType dtype, const char*
   require_short_axes(kernel, map_name, map, pooled_name, pooled);
 }
 
+inline void check_adaptive_max_pool(const char* kernel, DType dtype, const char* map_name, const ConstView& map,
+                                    const char* pooled_name, const ConstView& pooled, const ConstView& index) {
+  check_adaptive_avg_pool(kernel, dtype, map_name, map, pooled_name, pooled);
+  require_view(kernel, "index", index, DType::i32);
+  require_same_shape(kernel, "index", index, pooled_name, pooled);
+  if (map.h * map.w > std::numeric_limits<std::int32_t>::max())
+    fail(std::string(kernel) + ": map too large", describe(map_name, map));
+}
+
 }  // namespace gf

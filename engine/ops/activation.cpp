@@ -36,6 +36,7 @@ Tensor piecewise_linear(const char* name, Unary op, float p, const Tensor& x) {
 
 Tensor relu(const Tensor& x) { return piecewise_linear("relu", Unary::relu, 0, x); }
 Tensor leaky_relu(const Tensor& x, float slope) { return piecewise_linear("leaky_relu", Unary::leaky_relu, slope, x); }
+Tensor abs(const Tensor& x) { return piecewise_linear("abs", Unary::abs, 0, x); }
 Tensor relu6(const Tensor& x) { return piecewise_linear("relu6", Unary::relu6, 0, x); }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {

@@ -3,6 +3,7 @@
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
 #include "engine/ops/mac_counter.h"
+#include "kernels/adaptive_max_pool.h"
 
 namespace gf {
 
@@ -35,6 +36,25 @@ Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, cons
       [p, index = index.detach(), s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
         const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
         on(dy.device(), [&](const auto& d) { max_unpool_backward(d, p, dy.view(), index.view(), dx.mutable_view()); });
+        return {dx};
+      },
+      Differentiable::once);
+}
+
+// dx gets dy where the maximum was found
+Tensor adaptive_max_pool(const Tensor& x, std::int64_t height, std::int64_t width) {
+  const OpScope scope("adaptive_max_pool");
+  const Shape& s = x.shape();
+  const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
+  const Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
+  on(x.device(),
+     [&](const auto& d) { adaptive_max_pool_forward(d, x.view(), y.mutable_view(), index.mutable_view()); });
+  return record(
+      "adaptive_max_pool", y, {x},
+      [s, index](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+        const Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());
+        on(dy.device(),
+           [&](const auto& d) { adaptive_max_pool_backward(d, dy.view(), index.view(), dx.mutable_view()); });
         return {dx};
       },
       Differentiable::once);

@@ -1,5 +1,5 @@
 #pragma once
-// Pooling (kernels/pooling.h). Differentiable once.
+// Pooling (kernels/pooling.h, kernels/adaptive_max_pool.h). Differentiable once.
 #include "engine/tensor.h"
 #include "kernels/pooling.h"
 
@@ -13,6 +13,8 @@ MaxPooled max_pool_with_index(const Tensor& x, const PoolShape& p = {});
 // The way back: a map of shape `to` (that of the tensor that was pooled) that is zero but for x at the places of
 // `index`. Windows must lie side by side: kernel = stride, no padding.
 Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, const Shape& to);
+// Of height x width cells; down to a few cells in two steps, coarse ones first (a cell is one thread's work).
+Tensor adaptive_max_pool(const Tensor& x, std::int64_t height, std::int64_t width);
 Tensor adaptive_avg_pool(const Tensor& x, std::int64_t height, std::int64_t width);
 
 }  // namespace gf

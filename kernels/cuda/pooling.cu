@@ -13,45 +13,12 @@
 // once, nothing is cleared before, and sums have a fixed order. Unpooling's backward reads the whole window and keeps
 // what the index names: a read by index would fetch as many bytes, in smaller pieces. Averages are sums over rectangles
 // (rectangle_sum.h); down to a few pixels, many blocks share a cell.
+#include "kernels/cuda/pool_index.h"
 #include "kernels/cuda/rectangle_sum.h"
 #include "kernels/pooling_parts.h"
 
 namespace gf {
 namespace {
-
-using Position = std::int32_t;
-
-// As many indices as a thread has channels; packs of them are a multiple of 16 bytes.
-template <int kWidth>
-__device__ void load_indices(const Position* p, Position (&v)[kWidth]) {
-  if constexpr (kWidth == 1) {
-    v[0] = *p;
-  } else {
-    struct alignas(16) Raw {
-      Position e[4];
-    };
-    for (int first = 0; first < kWidth; first += 4) {
-      const Raw raw = load16<Raw>(p + first);
-      for (int i = 0; i < 4; ++i) v[first + i] = raw.e[i];
-    }
-  }
-}
-
-template <int kWidth>
-__device__ void store_indices(Position* p, const Position (&v)[kWidth]) {
-  if constexpr (kWidth == 1) {
-    *p = v[0];
-  } else {
-    struct alignas(16) Raw {
-      Position e[4];
-    };
-    for (int first = 0; first < kWidth; first += 4) {
-      Raw raw;
-      for (int i = 0; i < 4; ++i) raw.e[i] = v[first + i];
-      store16(p + first, raw);
-    }
-  }
-}
 
 // kKernel is the window's size, so that its rows are loaded at once; 0 where it is not known before.
 template <class T, int kWidth, int kKernel>
@@ -166,10 +133,6 @@ void with_kernel_size(int kernel, const Body& body) {
   if (kernel == 2) return body(std::integral_constant<int, 2>{});
   if (kernel == 3) return body(std::integral_constant<int, 3>{});
   body(std::integral_constant<int, 0>{});
-}
-
-bool in_packs(const ConstView& map, const ConstView& pooled, const ConstView& index) {
-  return takes_packs(map) && takes_packs(pooled) && starts_at_16_bytes(index);
 }
 
 // map[index] = pooled, elsewhere zero, for windows side by side

@@ -160,6 +160,7 @@ const std::vector<UnaryOp>& unaries() {
       {"leaky_relu", Unary::leaky_relu, 0.2f, [](const Tensor& x) { return leaky_relu(x, 0.2f); },
        away_from({0}, 0.05, -2, 2)},
       {"relu6", Unary::relu6, 0, [](const Tensor& x) { return relu6(x); }, away_from({0, 6}, 0.05, -3, 9)},
+      {"abs", Unary::abs, 0, [](const Tensor& x) { return abs(x); }, away_from({0}, 0.05, -2, 2)},
       {"tanh", Unary::tanh, 0, [](const Tensor& x) { return tanh(x); }, uniform(-3, 3)},
       {"sigmoid", Unary::sigmoid, 0, [](const Tensor& x) { return sigmoid(x); }, uniform(-4, 4)},
   };
@@ -186,7 +187,7 @@ OpCases unary_cases() {
            .inputs = {in(s, o.fill)},
            .run = [run = o.run](const Tensors& x) { return run(x[0]); },
            .reference = [=](const Arrays& x) { return reference::unary(o.op, static_cast<double>(o.p), x[0]); }});
-      if (o.op != Unary::relu && o.op != Unary::leaky_relu && o.op != Unary::relu6) continue;
+      if (o.op != Unary::relu && o.op != Unary::leaky_relu && o.op != Unary::relu6 && o.op != Unary::abs) continue;
       // The gradient as an op of its own: linear in the upstream gradient, with x fixed.
       cases.push_back({.op = "piecewise_linear_backward",
                        .variant = std::string(o.name) + " " + text(s),

@@ -119,6 +119,15 @@ OpCase pool_and_unpool_case(const Shape& s, const PoolShape& p) {
           .order = 1};
 }
 
+OpCase adaptive_max_case(const Shape& s, std::int64_t height, std::int64_t width) {
+  return {.op = "adaptive_max_pool",
+          .variant = text(s) + " to " + std::to_string(height) + "x" + std::to_string(width),
+          .inputs = {in(s, spaced(0.02))},
+          .run = [=](const Tensors& x) { return adaptive_max_pool(x[0], height, width); },
+          .reference = [=](const Arrays& x) { return reference::adaptive_max_pool(x[0], height, width); },
+          .order = 1};
+}
+
 OpCase average_case(const Shape& s, std::int64_t height, std::int64_t width) {
   return {.op = "adaptive_avg_pool",
           .variant = text(s) + " to " + std::to_string(height) + "x" + std::to_string(width),
@@ -144,11 +153,15 @@ OpCases pooling_cases() {
     }
   const std::pair<std::int64_t, std::int64_t> targets[] = {{1, 1}, {2, 3}, {5, 7}, {6, 6}, {8, 9}};
   for (const auto& [height, width] : targets) {
+    cases.push_back(adaptive_max_case({2, 5, 7, 3}, height, width));
+    cases.push_back(adaptive_max_case({1, 6, 6, 33}, height, width));
     cases.push_back(average_case({2, 5, 7, 3}, height, width));
     cases.push_back(average_case({1, 6, 6, 33}, height, width));
   }
   cases.push_back(average_case({1, 31, 33, 1}, 4, 4));
   cases.push_back(average_case({1, 1, 1, 1}, 1, 1));
+  cases.push_back(adaptive_max_case({1, 31, 33, 1}, 2, 2));
+  cases.push_back(adaptive_max_case({1, 1, 1, 1}, 1, 1));
   return cases;
 }
 

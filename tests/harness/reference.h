@@ -65,6 +65,7 @@ Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, con
 Array max_pool(const Array& x, const PoolShape& p);
 // `values`, one a window of `map`, at the places of the windows' maxima.
 Array max_unpool(const Array& values, const Array& map, const PoolShape& p);
+Array adaptive_max_pool(const Array& x, std::int64_t height, std::int64_t width);
 Array adaptive_avg_pool(const Array& x, std::int64_t height, std::int64_t width);
 Array resize(const Array& x, std::int64_t height, std::int64_t width, ResizeMode mode);
 Array resize_adjoint(const Array& dy, const Shape& to, ResizeMode mode);

@@ -84,7 +84,7 @@ Array unary_slope(Unary op, double p, const Array& x) {
   Array y(x.shape);
   for (std::size_t i = 0; i < x.v.size(); ++i) {
     const bool lower = x.v[i] < 0, upper = op == Unary::relu6 && x.v[i] > 6;
-    y.v[i] = upper ? 0 : !lower ? 1 : op == Unary::leaky_relu ? p : 0;
+    y.v[i] = upper ? 0 : !lower ? 1 : op == Unary::leaky_relu ? p : op == Unary::abs ? -1 : 0;
   }
   return y;
 }

@@ -108,6 +108,22 @@ Array max_unpool(const Array& values, const Array& map, const PoolShape& p) {
   return y;
 }
 
+Array adaptive_max_pool(const Array& x, std::int64_t height, std::int64_t width) {
+  Array y({x.shape.n, height, width, x.shape.c});
+  for_each_element(y.shape, [&](auto n, auto oh, auto ow, auto c) {
+    std::vector<double> cell;
+    for (std::int64_t h = 0; h < x.shape.h; ++h)
+      for (std::int64_t w = 0; w < x.shape.w; ++w)  // the parts of the map that the cell and the pixel cover meet
+        if (h * height < (oh + 1) * x.shape.h && (h + 1) * height > oh * x.shape.h &&
+            w * width < (ow + 1) * x.shape.w && (w + 1) * width > ow * x.shape.w)
+          cell.push_back(x.at(n, h, w, c));
+    std::sort(cell.rbegin(), cell.rend());
+    if (cell.size() > 1) note_kink((cell[0] - cell[1]) / 2);
+    y.at(n, oh, ow, c) = cell[0];
+  });
+  return y;
+}
+
 Array adaptive_avg_pool(const Array& x, std::int64_t height, std::int64_t width) {
   Array y({x.shape.n, height, width, x.shape.c});
   const auto begin = [](std::int64_t i, std::int64_t in, std::int64_t out) { return i * in / out; };
