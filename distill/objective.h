@@ -16,6 +16,16 @@ struct TermReport {
   double share = -1;  // |d term / d theta| / sum of these norms; -1 where it was not measured
 };
 
+// A number that is reported beside the objective and is no part of it.
+struct Watched {
+  std::string name;
+  Tensor value;  // float32 scalar
+};
+struct WatchedReport {
+  std::string name;
+  double value = 0;
+};
+
 class Objective {
  public:
   // `value` is a raw scalar on the tape. A term of weight 0 is not part of the sum and not reported.

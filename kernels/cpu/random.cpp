@@ -20,12 +20,27 @@ void for_groups(std::uint64_t seed, std::uint64_t stream, std::int64_t count, co
 
 }  // namespace
 
-void check_random_uniform(float low, float high, const ConstView& y) {
+namespace {
+
+void check_offset(const char* kernel, const ConstView& offset) {
+  if (offset.data == nullptr) return;
+  require_dtype(kernel, "offset", offset, DType::i32);
+  require_shape(kernel, "offset", offset, {1, 1, 1, 1});
+}
+
+std::uint64_t offset_stream(std::uint64_t stream, const ConstView& offset) {
+  return offset.data == nullptr ? stream : stream + *data_as<std::uint32_t>(offset);
+}
+
+}  // namespace
+
+void check_random_uniform(float low, float high, const ConstView& y, const ConstView& offset) {
   require_view("random_uniform", "y", y);
   require_dense("random_uniform", "y", y);
   if (!(low < high))
     fail("random_uniform: empty range", describe("y", y), "low < high",
          std::to_string(low) + " and " + std::to_string(high));
+  check_offset("random_uniform", offset);
 }
 
 void check_random_normal(const ConstView& y) {
@@ -38,17 +53,16 @@ void check_dropout_mask(float p, const ConstView& mask, const ConstView& offset)
   require_dense("dropout_mask", "mask", mask);
   if (!(p >= 0.0f && p <= 1.0f))
     fail("dropout_mask: probability", describe("mask", mask), "0 <= p <= 1", std::to_string(p));
-  if (offset.data == nullptr) return;
-  require_dtype("dropout_mask", "offset", offset, DType::i32);
-  require_shape("dropout_mask", "offset", offset, {1, 1, 1, 1});
+  check_offset("dropout_mask", offset);
 }
 
-void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float low, float high, View y) {
-  check_random_uniform(low, high, y);
+void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float low, float high, View y,
+                    ConstView offset) {
+  check_random_uniform(low, high, y, offset);
   const std::int64_t count = y.count();
   const float range = high - low, below = std::nextafter(high, low);  // rounding must not reach `high`
   float* to = data_as<float>(y);
-  for_groups(seed, stream, count, [=](std::int64_t first, const Philox4& words) {
+  for_groups(seed, offset_stream(stream, offset), count, [=](std::int64_t first, const Philox4& words) {
     for (std::int64_t i = first; i < std::min(count, first + 4); ++i)
       to[i] = std::min(low + range * uniform01(words.v[i - first]), below);
   });
@@ -77,8 +91,7 @@ void dropout_mask(const Cpu&, std::uint64_t seed, std::uint64_t stream, float p,
   const std::int64_t count = mask.count();
   const float keep = p < 1.0f ? 1.0f / (1.0f - p) : 0.0f;
   float* to = data_as<float>(mask);
-  if (offset.data != nullptr) stream += *data_as<std::uint32_t>(offset);
-  for_groups(seed, stream, count, [=](std::int64_t first, const Philox4& words) {
+  for_groups(seed, offset_stream(stream, offset), count, [=](std::int64_t first, const Philox4& words) {
     for (std::int64_t i = first; i < std::min(count, first + 4); ++i)
       to[i] = uniform01(words.v[i - first]) < p ? 0.0f : keep;
   });

@@ -76,9 +76,10 @@ void fill_random(const Gpu& gpu, const Numbers& numbers, std::uint64_t seed, std
 
 }  // namespace
 
-void random_uniform(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float low, float high, View y) {
-  check_random_uniform(low, high, y);
-  fill_random<float>(gpu, Uniform{low, high - low, std::nextafter(high, low)}, seed, stream, y);
+void random_uniform(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float low, float high, View y,
+                    ConstView offset) {
+  check_random_uniform(low, high, y, offset);
+  fill_random<float>(gpu, Uniform{low, high - low, std::nextafter(high, low)}, seed, stream, y, offset);
 }
 
 void random_normal(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y) {

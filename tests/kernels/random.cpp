@@ -137,7 +137,7 @@ TEST_CASE("random: the GPU bodies give the CPU's bits") {
   }
 }
 
-TEST_CASE("dropout_mask: an offset in memory counts on from the stream") {
+TEST_CASE("random: an offset in memory counts on from the stream") {
   const Shape s{2, 1, 1, 65};
   on_every_device([&](const auto& device) {
     Values all;
@@ -149,6 +149,10 @@ TEST_CASE("dropout_mask: an offset in memory counts on from the stream") {
       CHECK(same_bits(counted.values(), direct.values()));
       CHECK(counted.sentinels_intact());
       append(all, counted.values());
+      random_uniform(device, 11, 3, -1, 1, counted.view(), offset.view());
+      random_uniform(device, 11, 3 + std::uint64_t{step}, -1, 1, direct.view());
+      CHECK(same_bits(counted.values(), direct.values()));
+      CHECK(counted.sentinels_intact());
     }
     CHECK(!std::equal(all.begin(), all.begin() + s.count(), all.begin() + s.count()));
     return all;
@@ -168,6 +172,8 @@ TEST_CASE("random: errors name kernel, tensor and shapes") {
           "dropout_mask: probability: mask f32 [1,1,1,4]: expected 0 <= p <= 1, found 1.500000");
     CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), two.view()); }) ==
           "dropout_mask: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
+    CHECK(message_of([&] { random_uniform(device, 0, 0, 0, 1, y.view(), two.view()); }) ==
+          "random_uniform: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
     CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), y.view()); }) ==
           "dropout_mask: wrong dtype: offset f32 [1,1,1,4]: expected i32, found f32");
     return Values{};
