@@ -2,7 +2,8 @@
 //
 //   supervised   forward, half cross entropy and half Dice, backward, Adam
 //   distill      the teacher (frozen, batch norms folded) and its paraphrasers' encoders forward; the student forward,
-//                half cross entropy and half Dice, logits, vertex and edge terms, backward, Adam
+//                half cross entropy and half Dice, logits, vertex and edge terms, backward, Adam; with --adversarial
+//                also the term of a discriminator, and the discriminator's step: WGAN-GP, backward, Adam
 //   graph_flow   salience, vertex and edge loss of a student's two taps against constant factors, and the gradients of
 //                the taps
 #include <fmt/format.h>
@@ -96,6 +97,7 @@ class TrainingStep : public Step {
     options.teacher_taps = teacher_->default_taps();
     options.student_taps = net_->default_taps();
     options.fold_bf16 = flags.fold_bf16;
+    if (flags.adversarial) options.adversarial = {.steps = 1'000'000, .classes = flags.classes};
     task_ = std::make_unique<DistillationTask>(*net_, *teacher_, paraphrasers_.get(), options, nullptr, Words{});
   }
 
@@ -159,6 +161,8 @@ std::unique_ptr<Step> make_step(const BenchStepFlags& flags, const Device& devic
 
 int bench_step_command(const BenchStepFlags& flags) {
   if (flags.amp == "bf16") require_bf16_device("--amp bf16", flags.device);
+  if (flags.adversarial && flags.task != "distill")
+    throw Error(ErrorKind::usage, {"--adversarial needs a teacher", "--task", "distill", flags.task, ""});
   const Device device = with_tf32(start_engine(flags.device, flags.threads), flags.tf32);
   const std::unique_ptr<Step> step = make_step(flags, device);
   for (int i = 0; i < 4; ++i) step->run();  // of which one captures
@@ -168,7 +172,8 @@ int bench_step_command(const BenchStepFlags& flags) {
   const std::string teacher =
       flags.task == "distill" ? fmt::format("{} x{:g} -> ", flags.teacher, flags.teacher_width) : "";
   fmt::print("{}, {}{} x{:g}, batch {}, {}x{}, {}{}: {:.2f} ms a step (p10 {:.2f}, p90 {:.2f}), peak {:.0f} MiB\n",
-             flags.task, teacher, flags.network, flags.width, flags.batch, flags.size, flags.size, device_name(device),
+             flags.adversarial ? flags.task + " with WGAN-GP" : flags.task, teacher, flags.network, flags.width,
+             flags.batch, flags.size, flags.size, device_name(device),
              flags.amp == "bf16" ? ", bf16"
              : flags.tf32        ? ", TF32"
                                  : "",
@@ -193,6 +198,7 @@ int bench_step_command(const BenchStepFlags& flags) {
                                   {"p90_ms", 1e3 * t.high},
                                   {"loss", step->loss()},
                                   {"peak_mib", peak}};
+  if (flags.adversarial) document["adversarial"] = true;
   if (!teacher.empty()) document.update({{"teacher", flags.teacher}, {"teacher_width", flags.teacher_width}});
   write_file_atomically(flags.json, document.dump(1) + "\n");
   return 0;

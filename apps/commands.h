@@ -67,7 +67,7 @@ struct BenchKernelsFlags {
 struct BenchStepFlags {
   std::string device = "auto", task = "supervised", network = "mobile_unet", teacher = "fanet", json;
   std::string amp = "off", step_graph = "auto";
-  bool tf32 = false, fold_bf16 = false;
+  bool tf32 = false, fold_bf16 = false, adversarial = false;
   double width = 1, teacher_width = 1;
   int batch = 4, size = 128, classes = 9, steps = 20, threads = 0;
 };

@@ -115,6 +115,18 @@ struct LogitsConfig {
   bool operator==(const LogitsConfig&) const = default;
 };
 
+struct AdversarialConfig {
+  double weight = 0;
+  std::string type = "wgan_gp";
+  bool conditional = false;
+  std::string preprocess = "tanh";
+  double width = 1;
+  double lr = 3e-5;
+  double lambda_d = 1, penalty = 10;
+
+  bool operator==(const AdversarialConfig&) const = default;
+};
+
 struct DistillConfig {
   std::string teacher, paraphrasers;
   std::vector<std::string> teacher_taps, student_taps;
@@ -123,6 +135,7 @@ struct DistillConfig {
   bool semi_supervised = false;
   GraphConfig graph;
   LogitsConfig kd;
+  AdversarialConfig adversarial;
 
   bool operator==(const DistillConfig&) const = default;
 };

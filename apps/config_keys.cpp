@@ -180,6 +180,20 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.kd.tau", d.kd.tau, above(0), "Temperature", {"temperature", "t"});
   t.add("distill.kd.element_mean", d.kd.element_mean, any(),
         "Mean over pixels and classes, as published; false: mean over pixels of the sum over classes");
+  AdversarialConfig& a = d.adversarial;
+  t.add("distill.adversarial.weight", a.weight, at_least(0),
+        "Of the student's adversarial loss, published 0.1; 0: off, no discriminator", {"lambda_adv", "lambda3"});
+  t.add("distill.adversarial.type", a.type, one_of({"wgan_gp", "hinge"}),
+        "Of the discriminator's loss: Wasserstein with gradient penalty, or hinge", {"adv_loss_type"});
+  t.add("distill.adversarial.conditional", a.conditional, any(), "The discriminator sees the picture, too");
+  t.add("distill.adversarial.preprocess", a.preprocess, one_of({"none", "tanh", "batch_norm", "bytes"}),
+        "What the discriminator does with its input first; bytes: 2 (x / 255 - 0.5)", {"preprocess_gan_mode"});
+  t.add("distill.adversarial.width", a.width, above(0), "Multiplies the discriminator's channels");
+  t.add("distill.adversarial.lr", a.lr, above(0), "Of the discriminator's Adam at the start; falls as (1 - i/n)^0.9",
+        {"lr_d"});
+  t.add("distill.adversarial.lambda_d", a.lambda_d, above(0), "Multiplies the whole loss of the discriminator");
+  t.add("distill.adversarial.penalty", a.penalty, at_least(0), "Of type wgan_gp: factor of the gradient penalty",
+        {"lambda_gp"});
 }
 
 }  // namespace

@@ -41,6 +41,24 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   return o;
 }
 
+AdversarialOptions adversarial_options(const Config& config, std::int64_t steps) {
+  const AdversarialConfig& a = config.distill.adversarial;
+  AdversarialOptions o;
+  o.weight = a.weight;
+  o.loss = parse_adversarial_loss(a.type);
+  o.conditional = a.conditional;
+  o.lambda_d = a.lambda_d;
+  o.penalty = a.penalty;
+  o.lr = a.lr;
+  o.steps = steps;
+  o.classes = config.model.num_classes;
+  o.image_channels = config.model.in_channels;
+  o.preprocess = parse_preprocess(a.preprocess);
+  o.width = a.width;
+  o.seed = static_cast<std::uint64_t>(config.train.seed);
+  return o;
+}
+
 void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
                    std::int64_t in_channels) {
   const auto [shallow, deep] = tap_channels(student, o.student_taps, in_channels);
@@ -78,7 +96,7 @@ int distill_command(const DistillFlags& flags) {
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
   student->to(device);
-  const DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
+  DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
   if (options.vertex_weight != 0 || options.edge_weight != 0) {
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
@@ -89,6 +107,8 @@ int distill_command(const DistillFlags& flags) {
       config.distill.semi_supervised
           ? std::unique_ptr<BatchSource>(std::make_unique<PairedLoader>(dataset, loader_options(config)))
           : std::make_unique<Loader>(dataset, Split::train, loader_options(config));
+  options.adversarial =
+      adversarial_options(config, total_steps(config.train.max_iterations, config.train.epochs, *batches));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
@@ -98,12 +118,13 @@ int distill_command(const DistillFlags& flags) {
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
-  const Stage stage{"distill",
-                    "distill " + config.model.arch,
-                    {"ce", "dice", "kd", "vertex", "edge"},
-                    segmentation_value_names(dataset),
-                    config.train.max_iterations,
-                    config.train.epochs,
+  std::vector<std::string> terms{"ce", "dice", "kd", "vertex", "edge"}, values = segmentation_value_names(dataset);
+  if (options.adversarial.weight != 0) {
+    terms.push_back("adv");
+    values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
+  }
+  const Stage stage{"distill",   "distill " + config.model.arch, terms,
+                    values,      config.train.max_iterations,    config.train.epochs,
                     config.optim};
   if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
   std::vector<ReportEntry> entries_of_report{

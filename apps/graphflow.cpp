@@ -217,6 +217,8 @@ int main(int argc, char** argv) {
   bench->add_option("--teacher-width", bench_step.teacher_width, "Its width multiplier")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 8.0));
+  bench->add_flag("--adversarial", bench_step.adversarial,
+                  "Of task distill: with the discriminator's term and its own step (WGAN-GP)");
   bench->add_option("--batch", bench_step.batch, "Pictures a step")->capture_default_str()->check(CLI::Range(1, 1024));
   bench->add_option("--size", bench_step.size, "Their height and width")
       ->capture_default_str()

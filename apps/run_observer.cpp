@@ -36,6 +36,7 @@ void RunObserver::stepped(const StepReport& r) {
     row.emplace_back(t.name, t.value);
     if (r.has_shares) row.emplace_back("share_" + t.name, t.share);
   }
+  for (const WatchedReport& w : r.watched) row.emplace_back(w.name, w.value);
   log_->append(r.step, row);
 }
 

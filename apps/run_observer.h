@@ -13,7 +13,8 @@ namespace gf {
 
 class RunObserver : public TrainingObserver {
  public:
-  // `terms` are the names of the loss terms, `values` those of the validation: together the columns of metrics.csv.
+  // `terms` are the names of the loss terms, `values` those of the validation and of an opponent: together the columns
+  // of metrics.csv.
   RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every, std::vector<std::string> terms,
               std::vector<std::string> values, bool quiet);
   void started(std::int64_t first_step) override;

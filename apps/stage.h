@@ -16,7 +16,7 @@ struct Stage {
   std::string subcommand;           // for the line that says how to resume
   std::string title;                // of the progress bar
   std::vector<std::string> terms;   // of the loss: columns of metrics.csv
-  std::vector<std::string> values;  // of the validation: likewise
+  std::vector<std::string> values;  // of the validation and of an opponent: likewise
   int max_iterations = 0, epochs = 0;
   OptimConfig optim;
   std::string note = {};  // first line of the log; "" for none

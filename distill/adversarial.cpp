@@ -73,14 +73,13 @@ std::string SaturationWatch::see(double teacher, double student) {
       student, won ? "use type = \"wgan_gp\"" : "raise distill.adversarial.penalty");
 }
 
-Adversary::Adversary(std::int64_t classes, std::int64_t image_channels, const AdversarialOptions& options,
-                     const Device& device)
-    : options_(options),
-      discriminator_({.channels = classes + (options.conditional ? image_channels : 0),
-                      .width = options.width,
-                      .preprocess = options.preprocess}),
-      watch_(options.loss) {
-  discriminator_.initialise(options.seed, "discriminator");
+Adversary::Adversary(const AdversarialOptions& o, const Device& device)
+    : options_(o),
+      discriminator_({.channels = o.classes + (o.conditional ? o.image_channels : 0),
+                      .width = o.width,
+                      .preprocess = o.preprocess}),
+      watch_(o.loss) {
+  discriminator_.initialise(o.seed, "discriminator");
   discriminator_.to(device);
 }
 

@@ -26,9 +26,11 @@ struct AdversarialOptions {
   double lambda_d = 1, penalty = 10;
   double lr = 3e-5;        // Adam (0.9, 0.99), lr (1 - step/steps)^0.9
   std::int64_t steps = 0;  // of the whole run
+  // The discriminator.
+  std::int64_t classes = 2, image_channels = 1;
   Preprocess preprocess = Preprocess::tanh;
-  double width = 1;        // of the discriminator
-  std::uint64_t seed = 1;  // of its weights
+  double width = 1;
+  std::uint64_t seed = 1;
 };
 
 // -mean D(S); gradients flow to `student` and not to D's parameters.
@@ -66,15 +68,15 @@ class SaturationWatch {
 
 class Adversary : public Opponent {
  public:
-  Adversary(std::int64_t classes, std::int64_t image_channels, const AdversarialOptions& options, const Device& device);
+  Adversary(const AdversarialOptions& options, const Device& device);
 
   // L_adv of a batch, which turn() will learn from. Logits float32.
   Tensor generator_term(const Tensor& image, const Tensor& teacher, const Tensor& student);
-  void forget() { seen_.clear(); }  // batches no turn has been taken on
 
   Module& model() override { return discriminator_; }
   OptimizerOptions optimizer() const override;
   double lr(std::int64_t step) const override;
+  void begin() override { seen_.clear(); }
   Turn turn(Random& random) override;
   std::string remark(const std::vector<WatchedReport>& values) override;
 

@@ -24,6 +24,8 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   teacher_.eval();
   teacher_.freeze(options_.fold_bf16);
   options_.supervised.to(student_.device());
+  if (options_.adversarial.weight != 0)
+    adversary_ = std::make_unique<Adversary>(options_.adversarial, student_.device());
   if (options_.warmup_steps > 0) ramp_ = Tensor::scalar(0.0f, student_.device());
   if (!graph_on()) return;
   if (!paraphrasers_)
@@ -78,7 +80,9 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
     objective.add("vertex", options_.vertex_weight, ramped(graph.vertex));
     objective.add("edge", options_.edge_weight, ramped(graph.edge));
   }
-  // The adversarial term (lambda3 = 0.1, generator side) joins here: objective.add("adv", ...).
+  if (adversary_)
+    objective.add("adv", options_.adversarial.weight,
+                  ramped(adversary_->generator_term(batch.image, teacher.logits, student.logits)));
   return objective;
 }
 

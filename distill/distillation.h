@@ -1,8 +1,10 @@
 #pragma once
 // Distillation of a frozen teacher into a student with Graph Flow (method 0 to 4):
-//   L = L_CE (+ L_Dice) + w * (lambda1 L_vertex + lambda2 L_edge + lambda4 L_kd)        + lambda3 L_adv, not yet here
-// In a batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE and L_Dice are of the labelled ones,
-// all other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
+//   L = L_CE (+ L_Dice) + w * (lambda1 L_vertex + lambda2 L_edge + lambda3 L_adv + lambda4 L_kd)
+// L_adv is that of adversarial.h, whose discriminator is trained in turns with the student (task.h, opponent()). In a
+// batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE and L_Dice are of the labelled ones, all
+// other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
+#include "distill/adversarial.h"
 #include "distill/graph_flow.h"
 #include "distill/paraphraser.h"
 #include "distill/supervised.h"
@@ -18,6 +20,7 @@ struct DistillationOptions {
   bool kd_element_mean = true;
   GraphFlowOptions graph;
   TapPair teacher_taps, student_taps;
+  AdversarialOptions adversarial = {.weight = 0};  // lambda3; 0: no discriminator
   std::int64_t warmup_steps = 0;
   bool fold_bf16 = false;  // the teacher's batch norms under bf16 activations too (engine/nn/conv_norm.h)
 };
@@ -32,6 +35,7 @@ class DistillationTask : public TrainingTask {
   Module& model() override { return student_; }
   void begin_step(std::int64_t step) override;
   Objective objective(const Batch& batch, Random& random) override;
+  Opponent* opponent() override { return adversary_.get(); }
   Validation validate() override { return validate_(); }
   std::map<std::string, std::string> description() const override { return description_; }
 
@@ -47,6 +51,7 @@ class DistillationTask : public TrainingTask {
   Network &student_, &teacher_;
   ParaphraserPair* paraphrasers_;
   DistillationOptions options_;
+  std::unique_ptr<Adversary> adversary_;
   Tensor ramp_;  // w of this step, on the device; empty without a warm-up
   std::function<Validation()> validate_;
   std::map<std::string, std::string> description_;

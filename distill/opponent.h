@@ -18,11 +18,14 @@ class Opponent {
   virtual OptimizerOptions optimizer() const = 0;
   virtual double lr(std::int64_t step) const = 0;  // of the step from 0
 
+  // A step begins: batches that an interrupted one has left are no part of it.
+  virtual void begin() = 0;
   struct Turn {
     Tensor loss;                  // scalar on the tape
     std::vector<Watched> values;  // to report; constants
   };
-  // Its loss on the oldest batch that the task's objective has seen and turn() has not. Part of the captured step.
+  // Its loss on the oldest batch that the task's objective has seen since begin() and turn() has not. Part of the
+  // captured step.
   virtual Turn turn(Random& random) = 0;
 
   // What a person should know after a step, from its reported values; mostly nothing. Steps come in order.

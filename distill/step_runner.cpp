@@ -40,7 +40,8 @@ StepRunner::StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, co
       device_(task.model().device()),
       parameters_(task.model(), options.shadow_weights),
       optimizer_(parameters_, optimizer),
-      numbers_(Tensor::empty({1, 1, 1, 3}, DType::i32, device_)),
+      opponent_(task.opponent() ? std::make_unique<OpponentState>(*task.opponent()) : nullptr),
+      numbers_(Tensor::empty({1, 1, 1, 4}, DType::i32, device_)),
       norm_(Tensor::zeros({}, device_)),
       results_(Tensor::zeros({1, 1, options.accumulate + 1, kColumns}, device_)),
       stage_(device_),
@@ -60,9 +61,10 @@ StepScalars StepRunner::scalars() const {
 }
 
 void StepRunner::send_numbers(std::int64_t step, double lr, std::uint64_t random_offset) {
-  const std::array<std::int32_t, 3> values{std::bit_cast<std::int32_t>(static_cast<float>(lr)),
-                                           static_cast<std::int32_t>(step + 1),
-                                           static_cast<std::int32_t>(random_offset)};
+  const auto bits = [](double rate) { return std::bit_cast<std::int32_t>(static_cast<float>(rate)); };
+  const std::array<std::int32_t, 4> values{bits(lr), static_cast<std::int32_t>(step + 1),
+                                           static_cast<std::int32_t>(random_offset),
+                                           bits(opponent_ ? opponent_->player.lr(step) : 0)};
   constexpr std::size_t kPlace = 0;
   stage_.send(kPlace, Tensor::from(std::span<const std::int32_t>(values), numbers_.shape()), numbers_);
 }
@@ -128,8 +130,10 @@ void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, b
     compute(inputs, shares ? &p : nullptr);
   }
   optimizer_.set_steps(step + 1);
+  if (opponent_) opponent_->optimizer.set_steps(step + 1);
   if (p.report.terms.empty()) p.report.terms = terms_;
   p.labels = labels_;
+  p.report.watched = watched_;
   readback_.push(results_);
   pending_.push_back(std::move(p));
 }
@@ -147,8 +151,13 @@ void StepRunner::capture(const std::vector<Batch>& inputs) {
   random_.seek(captured_at_);  // nothing has been drawn yet
 }
 
+Tensor StepRunner::mean_over_micro(const Tensor& loss) const {
+  return options_.accumulate == 1 ? loss : (1.0f / static_cast<float>(options_.accumulate)) * loss;
+}
+
 void StepRunner::compute(const std::vector<Batch>& batches, Pending* shares) {
   parameters_.zero_grad();
+  if (opponent_) opponent_->player.begin();
   for (std::size_t micro = 0; micro < batches.size(); ++micro) {
     std::optional<LabelCounts> counts;
     if (runs_ahead(device_)) counts.emplace();
@@ -177,11 +186,37 @@ void StepRunner::compute(const std::vector<Batch>& batches, Pending* shares) {
     }
     const Tensor total = objective.total();
     const MemoryTag tag("gradients");
-    backward(options_.accumulate == 1 ? total : (1.0f / static_cast<float>(options_.accumulate)) * total);
+    backward(mean_over_micro(total));
   }
   parameters_.gradient_norm(norm_);
   copy_scalar(norm_, results_, options_.accumulate * kColumns);
   optimizer_.step(scalars());
+  if (opponent_) take_turn();
+}
+
+void StepRunner::take_turn() {
+  opponent_->parameters.zero_grad();
+  for (std::int64_t micro = 0; micro < options_.accumulate; ++micro) {
+    const Opponent::Turn turn = [&] {
+      const MemoryTag tag("activations");
+      return opponent_->player.turn(random_);
+    }();
+    const auto first = static_cast<std::int64_t>(terms_.size());
+    if (first + static_cast<std::int64_t>(turn.values.size()) > kFirstCount)
+      fail("too many numbers to report", "terms and the opponent's values", std::to_string(kFirstCount) + " at most",
+           std::to_string(terms_.size() + turn.values.size()));
+    watched_.clear();
+    for (const Watched& w : turn.values) {
+      copy_scalar(w.value, results_, micro * kColumns + first + static_cast<std::int64_t>(watched_.size()));
+      watched_.push_back({w.name});
+    }
+    const MemoryTag tag("gradients");
+    backward(mean_over_micro(turn.loss));
+  }
+  StepScalars s;
+  s.lr = as(DType::f32, numbers_, 3);
+  s.step = as(DType::i32, numbers_, 1);
+  opponent_->optimizer.step(s);
 }
 
 StepReport StepRunner::report() {
@@ -200,16 +235,22 @@ StepReport StepRunner::report() {
     for (std::size_t i = 0; i < p.labels.size(); ++i)
       refuse_bad_labels(read(row + kFirstCount + static_cast<std::int64_t>(i), std::int32_t{}), p.labels[i].label,
                         p.labels[i].classes);
-    for (std::size_t i = 0; i < r.terms.size(); ++i)
-      r.terms[i].value += static_cast<double>(read(row + static_cast<std::int64_t>(i), float{})) / options_.accumulate;
+    std::int64_t column = row;
+    const auto next = [&] { return static_cast<double>(read(column++, float{})) / options_.accumulate; };
+    for (TermReport& t : r.terms) t.value += next();
+    for (WatchedReport& w : r.watched) w.value += next();
   }
+  const auto check = [&](const char* what, const std::string& name, double value, const char* rate) {
+    if (std::isfinite(value)) return;
+    fail(fmt::format("the {} is not finite", what), fmt::format("term {} at step {}", name, r.step), "a number",
+         fmt::format("{}", value),
+         fmt::format("lower {}, set train.clip_norm, or run with train.trace_nan to find the op", rate));
+  };
   for (const TermReport& t : r.terms) {
-    if (!std::isfinite(t.value))
-      fail("the loss is not finite", fmt::format("term {} at step {}", t.name, r.step), "a number",
-           fmt::format("{}", t.value),
-           "lower optim.lr, set train.clip_norm, or run with train.trace_nan to find the op");
+    check("loss", t.name, t.value, "optim.lr");
     r.loss += t.value;
   }
+  for (const WatchedReport& w : r.watched) check("discriminator", w.name, w.value, "distill.adversarial.lr");
   r.gradient_norm = read(options_.accumulate * kColumns, float{});
   const Clock::time_point now = Clock::now(), since = std::max(p.start, last_report_);
   r.seconds = std::chrono::duration<double>(now - since).count() - p.not_training;

@@ -1,10 +1,11 @@
 #pragma once
 // One optimiser step after another, queued on the task's device: batches in, objective, backward, clipping, optimiser,
-// numbers out. On a GPU nobody waits inside a step: its numbers are read when they have arrived, a step or two later,
-// and after a warm-up the whole step is a captured graph (engine/step_graph.h).
+// the opponent's turn where there is one, numbers out. On a GPU nobody waits inside a step: its numbers are read when
+// they have arrived, a step or two later, and after a warm-up the whole step is a captured graph (engine/step_graph.h).
 #include <array>
 #include <chrono>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct StepReport {
   double lr = 0, loss = 0, gradient_norm = 0;
   double seconds = 0;  // between this report and the one before, or of the step where nothing runs ahead
   bool has_shares = false;
-  std::vector<TermReport> terms;  // means over the micro-batches
+  std::vector<TermReport> terms;       // means over the micro-batches
+  std::vector<WatchedReport> watched;  // likewise, of the opponent; no part of the loss
 };
 
 class StepRunner {
@@ -41,6 +43,7 @@ class StepRunner {
 
   FlatParameters& parameters() { return parameters_; }
   Optimizer& optimizer() { return optimizer_; }
+  Optimizer* opponent_optimizer() { return opponent_ ? &opponent_->optimizer : nullptr; }
 
   // Queues step number `step`, from 0. With `shares` the gradient share of every term is measured too, which waits.
   // Not while full().
@@ -59,7 +62,8 @@ class StepRunner {
   std::size_t graph_size() const { return captured() ? graph_->size() : 0; }
 
  private:
-  static constexpr std::int64_t kColumns = 16;  // of the table of results: terms, then counts of bad labels
+  static constexpr std::int64_t kColumns =
+      16;  // of the table of results: terms, watched values, then counts of bad labels
   static constexpr std::int64_t kFirstCount = 12;
   static constexpr int kWarmUps = 2;
   using Clock = std::chrono::steady_clock;
@@ -72,10 +76,21 @@ class StepRunner {
     double not_training = 0;
   };
 
+  // The opponent's turn is part of the same graph as the model's step: it works on that step's logits, which then need
+  // not outlive a replay, and one launch runs both.
+  struct OpponentState {
+    Opponent& player;
+    FlatParameters parameters;
+    Optimizer optimizer;
+    explicit OpponentState(Opponent& o) : player(o), parameters(o.model()), optimizer(parameters, o.optimizer()) {}
+  };
+
   std::vector<Batch> place(std::vector<Batch> batches);
   void send_numbers(std::int64_t step, double lr, std::uint64_t random_offset);
   void capture(const std::vector<Batch>& inputs);
   void compute(const std::vector<Batch>& inputs, Pending* shares);
+  void take_turn();                                  // the opponent
+  Tensor mean_over_micro(const Tensor& loss) const;  // its part of the sum
   StepScalars scalars() const;
 
   TrainingTask& task_;
@@ -85,14 +100,18 @@ class StepRunner {
   FlatParameters parameters_;
   Optimizer optimizer_;
 
-  Tensor numbers_;  // i32 x 3 on the device: learning rate (a float's bits), step from 1, offset of random numbers
+  std::unique_ptr<OpponentState> opponent_;
+
+  // i32 x 4 on the device: learning rate (a float's bits), step from 1, offset of random numbers, the opponent's rate
+  Tensor numbers_;
   Tensor norm_;
   Tensor results_;  // a row a micro-batch and a last one with the gradient norm: what is read back
   InputStage stage_;
   Readback readback_;
   std::deque<Pending> pending_;
-  std::vector<TermReport> terms_;   // names and weights of the last objective
-  std::vector<LabelCount> labels_;  // and its counts
+  std::vector<TermReport> terms_;       // names and weights of the last objective
+  std::vector<LabelCount> labels_;      // and its counts
+  std::vector<WatchedReport> watched_;  // names of the opponent's values; their columns follow those of the terms
   Clock::time_point last_report_ = Clock::now();
 
   std::optional<StepGraph> graph_;

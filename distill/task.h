@@ -5,7 +5,7 @@
 #include <string>
 
 #include "data/batch_source.h"
-#include "distill/objective.h"
+#include "distill/opponent.h"
 #include "engine/nn/module.h"
 
 namespace gf {
@@ -25,6 +25,8 @@ class TrainingTask {
   virtual void begin_step(std::int64_t /*step*/) {}
   // The loss terms of a batch, with the model in training mode.
   virtual Objective objective(const Batch& batch, Random& random) = 0;
+  // Who is trained in turns with the model; null: nobody.
+  virtual Opponent* opponent() { return nullptr; }
   // On the validation split, with the model in evaluation mode.
   virtual Validation validate() = 0;
   // What makes a checkpoint self-contained (model_file.h).

@@ -58,12 +58,19 @@ class Run {
     const std::int64_t epoch = micro_batches.front().position.epoch;
     const bool shares = options_.measure_shares && epoch != shared_epoch_;
     if (shares) shared_epoch_ = epoch;
-    if (runner_.full()) observer_.stepped(runner_.report());
+    if (runner_.full()) report();
     const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
     runner_.run(std::move(micro_batches), step_, lr, shares);
     if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
-    while (runner_.arrived()) observer_.stepped(runner_.report());
+    while (runner_.arrived()) report();
+  }
+
+  void report() {
+    const StepReport r = runner_.report();
+    observer_.stepped(r);
+    if (!task_.opponent()) return;
+    if (const std::string text = task_.opponent()->remark(r.watched); !text.empty()) observer_.note(text);
   }
 
   // What one step needs at most is known after the first.
@@ -86,7 +93,7 @@ class Run {
   }
 
   void catch_up() {
-    while (!runner_.idle()) observer_.stepped(runner_.report());
+    while (!runner_.idle()) report();
   }
 
   void validate() {
@@ -118,15 +125,26 @@ class Run {
     for (const auto& [name, value] : metrics_) state.entries["metric." + name] = fmt::format("{:.6g}", value);
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
-    // Only latest.gfm is for going on; the others are for use and need no moments.
-    save_checkpoint(path, task_.model(), name == "latest.gfm" ? &runner_.optimizer() : nullptr, state);
+    // Only latest.gfm is for going on; the others are for use and need no moments and no opponent.
+    if (name == "latest.gfm") {
+      const std::optional<CheckpointCompanion> opponent = companion();
+      save_checkpoint(path, task_.model(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
+    } else {
+      save_checkpoint(path, task_.model(), nullptr, state);
+    }
     observer_.saved(step_, path);
     observer_.resuming();
   }
 
+  std::optional<CheckpointCompanion> companion() {
+    if (!task_.opponent()) return {};
+    return CheckpointCompanion{&task_.opponent()->model(), runner_.opponent_optimizer()};
+  }
+
   void restore(const std::string& path) {
     CheckpointState state;
-    load_checkpoint(path, task_.model(), &runner_.optimizer(), state);
+    const std::optional<CheckpointCompanion> opponent = companion();
+    load_checkpoint(path, task_.model(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
     runner_.parameters().refresh_shadow();
     step_ = state.step;
     random_ = state.random;

@@ -1,7 +1,7 @@
 #pragma once
 // The one training loop, on the device the task's model is on: batches, objective, backward, clipping, optimiser,
 // schedule, validation, checkpoints. A run stopped at any moment resumes to the same bits: the checkpoint holds
-// parameters, moments, step, random position and loader position.
+// parameters, moments, step, random position and loader position, and the opponent's parameters, state and moments.
 #include <atomic>
 #include <functional>
 #include <optional>

@@ -20,7 +20,8 @@ constexpr const char* kOptimizerStepsKey = "graphflow.optimizer_steps";
 // The optimiser's flat buffers as one tensor a parameter. Its buffers are laid out like the flat buffer the parameters
 // themselves live in (flat_parameters.h), whose first entry is at 0: a parameter's offset is its distance from the
 // first.
-std::vector<NamedTensor> optimizer_tensors(const Module& model, const Optimizer& optimizer) {
+std::vector<NamedTensor> optimizer_tensors(const Module& model, const Optimizer& optimizer,
+                                           const std::string& prefix = kOptimizerPrefix) {
   const std::vector<NamedTensor> parameters = model.parameters();
   std::vector<NamedTensor> all;
   for (const Optimizer::State& state : optimizer.state())
@@ -28,9 +29,17 @@ std::vector<NamedTensor> optimizer_tensors(const Module& model, const Optimizer&
       const std::ptrdiff_t offset = data_as<float>(p.tensor.view()) - data_as<float>(parameters.front().tensor.view());
       if (offset < 0 || offset + p.tensor.count() > state.buffer.count())
         fail("optimiser of another model", p.name, "a parameter that the optimiser steps", p.tensor.shape().str());
-      all.push_back({kOptimizerPrefix + state.name + "." + p.name,
+      all.push_back({prefix + state.name + "." + p.name,
                      state.buffer.view_channels(offset, p.tensor.count()).view_shape(p.tensor.shape()), p.layout});
     }
+  return all;
+}
+
+std::vector<NamedTensor> companion_tensors(const CheckpointCompanion& companion) {
+  const std::string prefix = kCompanionPrefix;
+  std::vector<NamedTensor> all = module_tensors(*companion.module, prefix + kModelPrefix);
+  for (NamedTensor& t : optimizer_tensors(*companion.module, *companion.optimizer, prefix + kOptimizerPrefix))
+    all.push_back(std::move(t));
   return all;
 }
 
@@ -74,7 +83,7 @@ CheckpointState state_in(const SafetensorsFile& file) {
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Module& model, const Optimizer* optimizer,
-                     const CheckpointState& state) {
+                     const CheckpointState& state, const CheckpointCompanion* companion) {
   Metadata metadata = state.entries;
   for (const auto& [key, value] : metadata)
     if (key.starts_with(kOwnKeys))
@@ -90,6 +99,8 @@ void save_checkpoint(const std::string& path, const Module& model, const Optimiz
     metadata[kOptimizerStepsKey] = std::to_string(optimizer->steps());
     for (NamedTensor& t : optimizer_tensors(model, *optimizer)) tensors.push_back(std::move(t));
   }
+  if (companion)
+    for (NamedTensor& t : companion_tensors(*companion)) tensors.push_back(std::move(t));
   write_safetensors(path, to_write(tensors), std::move(metadata), Checksum::crc32);
 }
 
@@ -103,7 +114,8 @@ std::map<std::string, std::string> read_checkpoint_entries(const std::string& pa
   return read_checkpoint_state(path).entries;
 }
 
-void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state) {
+void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state,
+                     const CheckpointCompanion* companion) {
   const SafetensorsFile file(path);
   require_checkpoint(file);
   file.verify_checksum("checkpoint");
@@ -111,8 +123,10 @@ void load_checkpoint(const std::string& path, Module& model, Optimizer* optimize
 
   std::vector<NamedTensor> tensors = module_tensors(model, kModelPrefix);
   const auto of_optimizer = [](const std::string& name) { return name.starts_with(kOptimizerPrefix); };
+  const auto of_companion = [](const std::string& name) { return name.starts_with(kCompanionPrefix); };
   // The model first, so that a wrong architecture is not buried under its moments.
-  LoadReport report = match(file, tensors, of_optimizer);
+  LoadReport report =
+      match(file, tensors, [&](const std::string& name) { return of_optimizer(name) || of_companion(name); });
   if (!report.complete())
     refuse("checkpoint of another architecture", path, report, "resume with the configuration it was made with");
 
@@ -130,8 +144,20 @@ void load_checkpoint(const std::string& path, Module& model, Optimizer* optimize
     tensors.insert(tensors.end(), moments.begin(), moments.end());
     report.loaded.insert(report.loaded.end(), fit.loaded.begin(), fit.loaded.end());
   }
+  if (companion) {
+    const std::vector<NamedTensor> theirs = companion_tensors(*companion);
+    const LoadReport fit = match(file, theirs, [&](const std::string& name) { return !of_companion(name); });
+    if (fit.loaded.empty())
+      bad_data("checkpoint cannot be resumed", path, "the discriminator that the model is trained against", "none",
+               "resume with the configuration it was made with");
+    if (!fit.complete())
+      refuse("checkpoint of another discriminator", path, fit, "resume with the configuration it was made with");
+    tensors.insert(tensors.end(), theirs.begin(), theirs.end());
+    report.loaded.insert(report.loaded.end(), fit.loaded.begin(), fit.loaded.end());
+  }
   load_matched(file, tensors, report);
   if (optimizer) optimizer->set_steps(optimizer_steps);
+  if (companion) companion->optimizer->set_steps(optimizer_steps);
   state = std::move(loaded);
 }
 

@@ -2,6 +2,7 @@
 // A checkpoint is a safetensors file, readable by Python:
 //   tensors   model.<name>               parameters and buffers, in PyTorch's order of dimensions
 //             optim.<moment>.<name>      optimiser state, parameter by parameter (absent in a file made for inference)
+//             companion.model.<name>, companion.optim.<moment>.<name>   the same of a companion
 //   metadata  graphflow.*                format, step, optimiser steps, random seed and position, checksum of the file
 //             all other keys             the caller's entries: config, classes, preprocessing, metrics, loader position
 //
@@ -24,17 +25,25 @@ struct CheckpointState {
   std::map<std::string, std::string> entries;  // UTF-8; keys beginning "graphflow." are the engine's own
 };
 
-// `optimizer` works on `model`'s parameters; null leaves its state out.
+// What is trained in turns with the model, one step for one step (a discriminator), and must go on with it.
+struct CheckpointCompanion {
+  Module* module;
+  Optimizer* optimizer;
+};
+
+// `optimizer` works on `model`'s parameters; null leaves its state out. `companion` may be null.
 void save_checkpoint(const std::string& path, const Module& model, const Optimizer* optimizer,
-                     const CheckpointState& state);
+                     const CheckpointState& state, const CheckpointCompanion* companion = nullptr);
 
 // The entries alone, from the header: fast, whatever the size of the file. The checksum is not looked at.
 std::map<std::string, std::string> read_checkpoint_entries(const std::string& path);
 // The same with step and random position, for `info`.
 CheckpointState read_checkpoint_state(const std::string& path);
 
-// Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer is given,
-// one without that optimiser's state. Nothing is touched unless everything fits.
-void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state);
+// Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer or a
+// companion is given, one without its state. Nothing is touched unless everything fits. A companion in the file that is
+// not asked for is left there.
+void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state,
+                     const CheckpointCompanion* companion = nullptr);
 
 }  // namespace gf

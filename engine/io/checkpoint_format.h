@@ -6,6 +6,7 @@ namespace gf {
 
 constexpr const char* kModelPrefix = "model.";
 constexpr const char* kOptimizerPrefix = "optim.";
+constexpr const char* kCompanionPrefix = "companion.";  // and behind it one of the two above
 constexpr const char* kOwnKeys = "graphflow.";
 constexpr const char* kFormatKey = "graphflow.format";
 constexpr const char* kFormatName = "checkpoint";

@@ -22,7 +22,8 @@ LoadReport load_weights(Module& module, const std::string& path, LoadMode mode) 
   if (checkpoint) file.verify_checksum("checkpoint");
   const std::vector<NamedTensor> tensors = module_tensors(module, checkpoint ? kModelPrefix : "");
   const LoadReport report = match(file, tensors, [&](const std::string& name) {
-    return is_batch_counter(name) || (checkpoint && name.starts_with(kOptimizerPrefix));
+    return is_batch_counter(name) ||
+           (checkpoint && (name.starts_with(kOptimizerPrefix) || name.starts_with(kCompanionPrefix)));
   });
   if (mode == LoadMode::strict && !report.complete())
     refuse("weights do not fit the network", path, report, "give the file of the same architecture, or load by name");

@@ -24,6 +24,8 @@ TEST_CASE("an empty file gives the defaults of the method") {
   CHECK(c.distill.graph.edge_weight == 1e-9);
   CHECK(c.distill.graph.k == 3);
   CHECK(c.distill.graph.reduction == "sum");
+  CHECK(c.distill.adversarial.weight == 0);  // the discriminator is there for who asks
+  CHECK(c.distill.adversarial.type == "wgan_gp");
   CHECK(c.optim.name == "adam");
   CHECK(c.optim.power == 0.9);
   CHECK(c.paraphrase.optim.name == "sgd");

@@ -5,7 +5,8 @@
     ../torch-venv/bin/python tests/bench/compare_step.py graphflow --device cuda --size paper --json step_cuda.json
 
 Sizes: demo (batch 4, 128x128, 9 classes), paper (batch 8, 256x256, student alone 224x224, 2 classes), tiny (does it run).
-Cases: supervised steps, the whole distillation step, the Graph Flow loss alone (forward and backward). Every case and
+Cases: supervised steps, the whole distillation step, the same with WGAN-GP (and at its size without), the Graph Flow loss
+alone (forward and backward). Every case and
 variant is a process of its own; the best of the rounds' medians counts. graphflow's variants of the same precision
 (float32, tf32, bf16) are held against the best of PyTorch's. A variant that does not end within --limit seconds, or fails,
 is named and left out. Run it on a quiet machine: with other work on the cores the numbers mean nothing.
@@ -27,6 +28,8 @@ CASES = {
         "mobile_unet": "--task supervised --network mobile_unet --batch 4 --size 128 --classes 9",
         "distill": "--task distill --teacher-width 0.25 --batch 4 --size 128 --classes 9",
         "graph_flow": "--task graph_flow --batch 4 --size 128",
+        "distill_96": "--task distill --teacher-width 0.25 --batch 4 --size 96 --classes 2",
+        "adversarial": "--task distill --adversarial --teacher-width 0.25 --batch 4 --size 96 --classes 2",
     },
     "paper": {
         "mobile_unet": "--task supervised --network mobile_unet --batch 8 --size 224 --classes 2",
@@ -37,6 +40,7 @@ CASES = {
         "mobile_unet": "--task supervised --network mobile_unet --width 0.1 --batch 2 --size 32",
         "distill": "--task distill --width 0.1 --teacher-width 0.05 --batch 2 --size 32",
         "graph_flow": "--task graph_flow --batch 2 --size 32",
+        "adversarial": "--task distill --adversarial --width 0.1 --teacher-width 0.05 --batch 2 --size 64",
     },
 }
 PYTORCH = {

@@ -5,7 +5,8 @@
     python tests/bench/pytorch_step.py --check      the folded teacher and the Graph Flow loss against their references
 
 Tasks: supervised (half cross entropy and half Dice, Adam), distill (the teacher in inference mode with its batch norms
-folded, its paraphrasers' encoders, the same supervised terms, logits, vertex and edge terms), graph_flow (that loss alone
+folded, its paraphrasers' encoders, the same supervised terms, logits, vertex and edge terms; with --adversarial also a discriminator's
+term and its own WGAN-GP step, create_graph=True), graph_flow (that loss alone
 and the gradients of the student's two taps).
 A variant joins words by +: nchw or channels_last; tf32 (float32 convolutions and products may use it); amp (bf16); compile
 (torch.compile, reduce-overhead) or max_autotune. Adam is PyTorch's fused one.
@@ -30,6 +31,7 @@ def arguments():
     p.add_argument("--network", choices=["fanet", "mobile_unet"], default="mobile_unet")
     p.add_argument("--width", type=float, default=1)
     p.add_argument("--teacher-width", type=float, default=1)
+    p.add_argument("--adversarial", action="store_true", help="of task distill: with a discriminator, trained in turns (WGAN-GP)")
     p.add_argument("--batch", type=int, default=4)
     p.add_argument("--size", type=int, default=128)
     p.add_argument("--classes", type=int, default=9)
@@ -54,6 +56,7 @@ import torch  # noqa: E402  (after the number of threads is set)
 import torch.nn.functional as F  # noqa: E402
 from torch.nn.utils.fusion import fuse_conv_bn_eval  # noqa: E402
 
+from make_adversarial import Discriminator, discriminator_loss  # noqa: E402
 from pytorch_graph_flow import graph_flow  # noqa: E402
 from reference_models import FANet, MobileUNet, Paraphraser, logits_distillation, soft_dice_loss  # noqa: E402
 
@@ -83,6 +86,19 @@ def compiled(function):
     return torch.compile(function, mode=mode) if mode else function
 
 
+def initialised(discriminator):
+    """PyTorch's own defaults where make_adversarial.py leaves memory as it is."""
+    for name, t in [*discriminator.named_parameters(), *discriminator.named_buffers()]:
+        if name.endswith(".u"):
+            t.data = F.normalize(torch.randn_like(t), dim=0)
+        elif name.endswith("gamma"):
+            t.data.zero_()
+        elif name.startswith("layer"):
+            bound = discriminator.get_submodule(name.split(".")[0]).weight[0].numel() ** -0.5
+            t.data.uniform_(-bound, bound)
+    return discriminator
+
+
 def supervised_terms(logits, y):
     return 0.5 * F.cross_entropy(logits, y) + 0.5 * soft_dice_loss(logits, y)
 
@@ -102,26 +118,41 @@ def training_step():
             Paraphraser(teacher.tap_channels, net.tap_channels).to(DEVICE, memory_format=MEMORY).requires_grad_(False) for _ in range(2)
         )
 
+    if args.adversarial:
+        discriminator = initialised(Discriminator(args.classes)).to(DEVICE, memory_format=MEMORY)
+        rival = torch.optim.Adam(discriminator.parameters(), lr=3e-5, betas=(0.9, 0.99), fused=True)
+
     def objective(x, y):
         shallow, deep, logits = net(x)
         loss = supervised_terms(logits, y)
         if args.task == "supervised":
-            return loss
+            return loss, ()
         with torch.no_grad():
             teacher_shallow, teacher_deep, teacher_logits = teacher(x)
             factors = shallow_encoder.encode(teacher_shallow), deep_encoder.encode(teacher_deep)
         with torch.autocast(DEVICE.type, enabled=False):  # the edge term is of the fourth degree
             vertex, edge = graph_flow(shallow.float(), deep.float(), *(f.float() for f in factors), 3)
-        return loss + logits_distillation(logits, teacher_logits) + 1e-5 * vertex + 1e-9 * edge
+        loss = loss + logits_distillation(logits, teacher_logits) + 1e-5 * vertex + 1e-9 * edge
+        if args.adversarial:
+            loss = loss - 0.1 * discriminator(logits).mean()
+        return loss, (teacher_logits, logits.detach())
 
     objective = compiled(objective)
 
     def step():
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(DEVICE.type, torch.bfloat16) if "amp" in args.words else contextlib.nullcontext():
-            loss = objective(x, y)
+            if args.adversarial:
+                discriminator.requires_grad_(False)
+            loss, seen = objective(x, y)
         loss.backward()
         optimiser.step()
+        if args.adversarial:
+            discriminator.requires_grad_(True)
+            rival.zero_grad(set_to_none=True)
+            alpha = torch.rand(args.batch, 1, 1, 1, device=DEVICE)
+            discriminator_loss(discriminator, *seen, alpha, "wgan_gp")[0].backward()
+            rival.step()
         return loss
 
     return step
@@ -197,7 +228,7 @@ def main():
         "torch": torch.__version__, "device": torch.cuda.get_device_name(DEVICE) if cuda else platform.machine(),
         "cuda": torch.version.cuda if cuda else None, "cudnn": torch.backends.cudnn.version() if cuda else None,
         "threads": torch.get_num_threads(), "task": args.task, "network": args.network, "width": args.width, "batch": args.batch,
-        "size": args.size, "classes": args.classes, "variant": args.variant, "warmup_s": round(warmup, 2), "steps": args.steps,
+        "size": args.size, "classes": args.classes, "variant": args.variant, "adversarial": args.adversarial, "warmup_s": round(warmup, 2), "steps": args.steps,
         "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "loss": loss.item(),
     }, indent=1))
 

@@ -14,6 +14,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/convolution_log.h"
 #include "kernels/error.h"
+#include "models/discriminator.h"
 #include "models/network.h"
 #include "tests/cudnn/device.h"
 
@@ -64,6 +65,10 @@ Calls calls_of_all_networks() {
       paraphraser.reconstruct(Tensor::zeros(teacher_tap));
       calls.add("paraphraser " + std::to_string(factors), log);
     }
+    const Discriminator discriminator({.channels = size.classes});
+    const ConvolutionLog log;
+    discriminator(Tensor::zeros({1, size.pixels, size.pixels, size.classes}));
+    calls.add("discriminator " + std::to_string(size.pixels), log);
   }
   return calls;
 }
@@ -91,6 +96,12 @@ std::vector<ConvolutionProblem> problems_of(const ConvolutionCall& call) {
       list.push_back(q);
     }
     if (call.transposed) continue;
+    // Second derivatives run a layer forwards without its bias.
+    if (call.bias) {
+      q.operation = Operation::forward;
+      q.bias = q.relu = false;
+      list.push_back(q);
+    }
     // Folded: behind it nothing, a ReLU, or a residual and a ReLU.
     q.operation = Operation::forward;
     q.bias = true;

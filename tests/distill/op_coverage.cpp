@@ -30,7 +30,7 @@ TEST_CASE("every op in a step of every method has a gradient case") {
   student->initialise(2);
   ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
   paraphrasers.initialise(3);
-  const Batch batch = random_batch(student->stride());
+  const Batch batch = random_batch(Discriminator::kSmallest);
   Random random(4);
 
   const TapeObserver observer;
@@ -44,10 +44,19 @@ TEST_CASE("every op in a step of every method has a gradient case") {
   options.student_taps = student->default_taps();
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
   backward(task.objective(batch, random).total());
+  options.vertex_weight = options.edge_weight = 0;
+  for (const AdversarialLoss loss : {AdversarialLoss::wgan_gp, AdversarialLoss::hinge})
+    for (const Preprocess preprocess : {Preprocess::tanh, Preprocess::batch_norm, Preprocess::bytes}) {
+      options.adversarial = {.loss = loss, .conditional = true, .classes = 3, .preprocess = preprocess, .width = 0.05};
+      DistillationTask adversarial(*student, *teacher, nullptr, options, nullptr, {});
+      backward(adversarial.objective(batch, random).total());
+      backward(adversarial.opponent()->turn(random).loss);
+    }
 
   CHECK(observer.ops().count("variation_graph"));
   CHECK(observer.ops().count("distillation_loss"));
   CHECK(observer.ops().count("mse_loss"));
+  CHECK(observer.ops().count("piecewise_linear_backward"));
   CHECK(ops_without_gradient_case(observer.ops()) == std::vector<std::string>{});
 }
 
