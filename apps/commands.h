@@ -45,7 +45,7 @@ struct SplitFlags {
 struct InfoFlags {
   std::string subject;  // empty, a network's name, or a file
   double width = 1;
-  int in_channels = 1, classes = 2;
+  int in_channels = 1, classes = 2, size = 256;
 };
 struct DemoFlags {
   bool full = false, overwrite = false;

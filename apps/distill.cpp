@@ -61,13 +61,12 @@ AdversarialOptions adversarial_options(const Config& config, std::int64_t steps)
 
 void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
                    std::int64_t in_channels) {
-  const auto [shallow, deep] = tap_channels(student, o.student_taps, in_channels);
-  if (shallow == file.description.factors && deep == file.description.factors) return;
-  throw Error(
-      ErrorKind::usage,
-      {"the paraphrasers do not fit the student", "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
-       fmt::format("{} and {} factors", shallow, deep), std::to_string(file.description.factors),
-       "run graphflow paraphrase with this student's configuration"});
+  const std::int64_t channels = graph_flow_factors(student, o.student_taps, in_channels);
+  if (channels == file.description.factors) return;
+  throw Error(ErrorKind::usage, {"the paraphrasers do not fit the student",
+                                 "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
+                                 fmt::format("{} factors", channels), std::to_string(file.description.factors),
+                                 "run graphflow paraphrase with this student's configuration"});
 }
 
 void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std::string& file) {

@@ -152,6 +152,9 @@ int main(int argc, char** argv) {
   sub->add_option("--classes", info.classes, "Classes with background")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  sub->add_option("--size", info.size, "Side of the picture that layers and multiply-accumulates are counted for")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 2048));
   add_examples(*sub,
                "  graphflow info\n  graphflow info fanet --width 0.25 --classes 9\n  graphflow info "
                "runs/brain/student/checkpoints/best.gfm");

@@ -1,6 +1,7 @@
 // graphflow info: this build, a network, or a file.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -24,31 +25,64 @@ std::string thousands(std::int64_t v) {
   return s;
 }
 
-void print_network(const std::string& name, const NetworkOptions& options) {
+// "3x3 /2 dilation 4", "2x2 transposed x2", "3x3 depthwise"
+std::string kernel_text(const MacCounter::Layer& l) {
+  std::string s = fmt::format("{}x{}", l.kernel.h, l.kernel.w);
+  if (l.transposed) s += " transposed";
+  if (l.shape.groups > 1) s += l.shape.groups == l.in.c ? " depthwise" : fmt::format(" {} groups", l.shape.groups);
+  if (l.shape.stride_h > 1) s += fmt::format(" {}{}", l.transposed ? 'x' : '/', l.shape.stride_h);
+  if (l.shape.dilation_h > 1) s += fmt::format(" dilation {}", l.shape.dilation_h);
+  return s;
+}
+
+// The convolutions in the order they ran, each with the parameters of its module (weight and bias).
+void print_layers(const Network& network, const MacCounter& counter) {
+  std::map<const void*, std::string> names;  // of the module that a weight belongs to
+  std::map<std::string, std::int64_t> parameters;
+  for (const NamedTensor& p : network.parameters()) {
+    const std::string module = p.name.substr(0, p.name.rfind('.'));
+    names[p.tensor.view().data] = module;
+    parameters[module] += p.tensor.count();
+  }
+  std::int64_t rest = network.parameter_count();
+  constexpr auto kRow = "  {:<32} {:<20} {:>12} {:>9} {:>12} {:>16}\n";
+  fmt::print(kRow, "layer", "kernel", "channels", "output", "parameters", "MACs");
+  for (const MacCounter::Layer& l : counter.layers()) {
+    const std::string& name = names.at(l.weight);
+    fmt::print(kRow, name, kernel_text(l), fmt::format("{} -> {}", l.in.c, l.out.c),
+               fmt::format("{}x{}", l.out.h, l.out.w), thousands(parameters[name]), thousands(l.macs));
+    rest -= parameters[name];
+  }
+  fmt::print(kRow, "batch norms and slopes", "", "", "", thousands(rest), "");
+}
+
+void print_network(const std::string& name, const NetworkOptions& options, std::int64_t wanted) {
   const auto network = make_network(name, options);
   network->eval();
-  network->freeze();
-  fmt::print("{}: width {}, {} input channel(s), {} classes\n", name, options.width, options.in_channels,
-             options.classes);
-  const std::int64_t used = network->parameter_count();
-  fmt::print("parameters: {} used", thousands(used));
-  if (const std::int64_t unused = network->unused_released_parameters(); unused > 0)
-    fmt::print(" ({} with the released code's unused auxiliary head and scalars)", thousands(used + unused));
-  fmt::print("\nstride: {} (height and width are padded to a multiple)\n", network->stride());
-  std::int64_t size = 64;
-  size = (size + network->stride() - 1) / network->stride() * network->stride();
+  const std::int64_t stride = network->stride(), size = (wanted + stride - 1) / stride * stride;
   const NoGrad off;
   Random unused;
   const MacCounter counter;
   const NetworkOutput out = network->forward(Tensor::zeros({1, size, size, options.in_channels}), unused);
-  fmt::print("multiply-accumulates of one {0}x{0} picture: {1}\n", size, thousands(counter.count()));
+  fmt::print("{}: width {}, {} input channel(s), {} classes; one {}x{} picture\n", name, options.width,
+             options.in_channels, options.classes, size, size);
+  print_layers(*network, counter);
+  const std::int64_t used = network->parameter_count();
+  fmt::print("parameters: {} used", thousands(used));
+  if (const std::int64_t idle = network->unused_released_parameters(); idle > 0)
+    fmt::print(" ({} with the released code's unused head or scalars)", thousands(used + idle));
+  fmt::print("\nmultiply-accumulates: {}\n", thousands(counter.count()));
+  fmt::print("as the paper's table counts: {:.3f} M parameters, {:.3f} G\n",
+             static_cast<double>(table_parameters(*network)) / 1e6,
+             static_cast<double>(table_work(*network, counter, size, size)) / 1e9);
+  fmt::print("stride: {} (height and width are padded to a multiple)\n", stride);
   const TapPair taps = network->default_taps();
-  fmt::print("taps at {0}x{0} (distilled: {1}, {2}):\n", size, taps.shallow, taps.deep);
+  fmt::print("taps (distilled: {}, {}):\n", taps.shallow, taps.deep);
   for (const Tap& t : out.taps)
     fmt::print("  {:<10} {} channels, {}x{}\n", t.name, t.map.shape().c, t.map.shape().h, t.map.shape().w);
 }
 
-void print_checkpoint(const std::string& file) {
+void print_checkpoint(const std::string& file, std::int64_t size) {
   const CheckpointState state = read_checkpoint_state(file);
   const auto kind = state.entries.find("kind");
   fmt::print("{}: {} checkpoint, step {}\n", file, kind == state.entries.end() ? "weights" : kind->second, state.step);
@@ -56,7 +90,7 @@ void print_checkpoint(const std::string& file) {
     if (key != "config" && key != "kind") fmt::print("  {} = {}\n", key, value);
   if (kind != state.entries.end() && kind->second == "network") {
     const NetworkDescription d = NetworkDescription::from_entries(state.entries, file);
-    print_network(d.arch, d.options);
+    print_network(d.arch, d.options, size);
   }
 }
 
@@ -83,7 +117,7 @@ int info_command(const InfoFlags& flags) {
   if (flags.subject.empty()) {
     print_build();
   } else if (std::find(names.begin(), names.end(), flags.subject) != names.end()) {
-    print_network(flags.subject, {flags.in_channels, flags.classes, flags.width});
+    print_network(flags.subject, {flags.in_channels, flags.classes, flags.width}, flags.size);
   } else if (!std::filesystem::exists(flags.subject)) {
     std::string list;
     for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
@@ -91,7 +125,7 @@ int info_command(const InfoFlags& flags) {
   } else if (is_nifti_name(flags.subject)) {
     print_volume(flags.subject);
   } else {
-    print_checkpoint(flags.subject);
+    print_checkpoint(flags.subject, flags.size);
   }
   return 0;
 }

@@ -38,9 +38,11 @@ int paraphrase_command(const DistillFlags& flags) {
 
   const TapPair taps = tap_pair(config.distill.teacher_taps, *teacher.network);
   const auto channels = tap_channels(*teacher.network, taps, teacher.description.options.in_channels);
-  const std::int64_t factors = config.paraphrase.factors > 0
-                                   ? config.paraphrase.factors
-                                   : make_network(config.model.arch, network_options(config))->tap_channels();
+  std::int64_t factors = config.paraphrase.factors;
+  if (factors == 0) {
+    const auto student = make_network(config.model.arch, network_options(config));
+    factors = graph_flow_factors(*student, tap_pair(config.distill.student_taps, *student), config.model.in_channels);
+  }
   const ParaphraserDescription description{channels.first, channels.second, factors, taps};
   ParaphraserPair paraphrasers(channels.first, channels.second, factors);
   paraphrasers.initialise(static_cast<std::uint64_t>(config.train.seed));

@@ -24,4 +24,15 @@ std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPa
   return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
 }
 
+std::int64_t graph_flow_factors(Network& student, const TapPair& taps, std::int64_t in_channels) {
+  const auto [shallow, deep] = tap_channels(student, taps, in_channels);
+  if (shallow == deep) return shallow;
+  const TapPair published = student.default_taps();
+  throw Error(ErrorKind::usage,
+              {"Graph Flow needs two taps of one width", "distill.student_taps " + taps.shallow + ", " + taps.deep,
+               "as many channels in both", std::to_string(shallow) + " and " + std::to_string(deep) + " channels",
+               "choose taps that match, as " + published.shallow + " and " + published.deep +
+                   " do, or set distill.graph.vertex_weight and edge_weight to 0"});
+}
+
 }  // namespace gf

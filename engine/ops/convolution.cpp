@@ -20,7 +20,7 @@ Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Convo
   require_one_dtype("convolution", x, bias);
   require_one_dtype("convolution", x, residual);
   const Tensor y = place_for("convolution", into, convolution_output(x.shape(), w.shape(), p), x.dtype(), x.device());
-  MacCounter::convolution(w.view().data, w.shape(), y.shape(), bool(bias));
+  MacCounter::convolution(w.view(), x.shape(), y.shape(), p, bool(bias));
   ConvolutionLog::add({.bias = bool(bias), .x = x.shape(), .w = w.shape(), .y = y.shape(), .shape = p});
   on(x.device(), [&](const auto& d) {
     convolution_forward(d, p, x.view(), w.view(), view_or_null(bias), y.mutable_view(), act, view_or_null(residual));
@@ -77,7 +77,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
          std::to_string(s.c) + " input channels", std::to_string(k.n));
   const Shape out{s.n, (s.h - 1) * p.stride_h - 2 * p.pad_h + p.dilation_h * (k.h - 1) + 1 + output_pad,
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
-  MacCounter::transposed_convolution(w.view().data, k, s, out, bool(bias));
+  MacCounter::transposed_convolution(w.view(), s, out, p, bool(bias));
   ConvolutionLog::add({.transposed = true, .bias = bool(bias), .x = out, .w = w.shape(), .y = s, .shape = p});
   return record("transposed_convolution", input_grad("transposed_convolution", x, w, bias, out, p, into), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/convolution.h"
 #include "kernels/view.h"
 
 namespace gf {
@@ -18,7 +19,9 @@ class MacCounter {
   // One run of a convolution or transposed convolution.
   struct Layer {
     const void* weight = nullptr;  // where its weight lies: which layer it is
-    Shape kernel, out;
+    bool transposed = false;
+    Shape kernel, in, out;
+    ConvolutionShape shape;
     std::int64_t macs = 0, published = 0;
   };
 
@@ -31,16 +34,16 @@ class MacCounter {
   std::int64_t published(bool batch_norm) const { return published_ + (batch_norm ? 2 * normalised_ : 0); }
   const std::vector<Layer>& layers() const { return layers_; }
 
-  static void convolution(const void* weight, const Shape& kernel, const Shape& out, bool bias) {
+  static void convolution(const ConstView& w, const Shape& in, const Shape& out, const ConvolutionShape& p, bool bias) {
     if (!current_) return;
-    const std::int64_t macs = out.pixels() * kernel.count();
-    current_->add({weight, kernel, out, macs, macs + (bias ? out.count() : 0)});
+    const std::int64_t macs = out.pixels() * w.shape().count();
+    current_->add({w.data, false, w.shape(), in, out, p, macs, macs + (bias ? out.count() : 0)});
   }
-  static void transposed_convolution(const void* weight, const Shape& kernel, const Shape& in, const Shape& out,
+  static void transposed_convolution(const ConstView& w, const Shape& in, const Shape& out, const ConvolutionShape& p,
                                      bool bias) {
     if (!current_) return;
-    current_->add(
-        {weight, kernel, out, in.pixels() * kernel.count(), out.pixels() * kernel.count() + (bias ? out.count() : 0)});
+    current_->add({w.data, true, w.shape(), in, out, p, in.pixels() * w.shape().count(),
+                   out.pixels() * w.shape().count() + (bias ? out.count() : 0)});
   }
   static void matrix_product(std::int64_t macs) {
     if (!current_) return;

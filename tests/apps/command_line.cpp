@@ -113,6 +113,23 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
   CHECK(run("info " + model).text.find("mobile_unet") != std::string::npos);
 }
 
+TEST_CASE("info NAME: layers, parameters, and work true and as the paper's table counts it") {
+  const std::tuple<std::string, std::string, std::string> table[] = {
+      {"fanet", "38.250 M parameters, 171.556 G", "up7 "},
+      {"mobile_unet", "4.640 M parameters, 1.492 G", "block3.depthwise.conv"},
+      {"enet", "0.349 M parameters, 0.516 G", "stage3.block8.middle.conv"},
+      {"erfnet", "2.063 M parameters, 3.681 G", "encoder3.block4.row2"},
+      {"unet", "31.0", "decoder3.first.conv"}};
+  for (const auto& [name, counted, layer] : table) {
+    const Outcome o = run("info " + name);
+    CHECK(o.code == 0);
+    CHECK_MESSAGE(o.text.find(counted) != std::string::npos, o.text);
+    CHECK_MESSAGE(o.text.find("\n  " + layer) != std::string::npos, o.text);
+  }
+  CHECK(run("info enet").text.find("3x3 dilation 16") != std::string::npos);
+  CHECK(run("info enet --size 33").text.find("one 40x40 picture") != std::string::npos);
+}
+
 TEST_CASE("mistakes get one clear line and their exit code") {
   const TemporaryFolder t;
   const std::string config = disc_config(t.path()), out = " -o " + t.path() + "/run";

@@ -26,7 +26,7 @@ TEST_CASE("every shipped configuration loads and writes back the same") {
     CHECK(parse_config(config_to_toml(c), "again.toml") == c);
     CHECK(c.train.max_iterations > 0);
   }
-  CHECK(files == 9);
+  CHECK(files == 11);
 }
 
 TEST_CASE("teacher, student and distilled student of a data set see the same data and steps") {
@@ -49,6 +49,19 @@ TEST_CASE("teacher, student and distilled student of a data set see the same dat
     CHECK(flow.distill.teacher.starts_with(teacher.output.dir + "/"));
     CHECK_NOTHROW(require_keys(flow, {"distill.teacher"}));
     CHECK(student.output.dir != flow.output.dir);
+  }
+}
+
+TEST_CASE("the ENet students of the nuclei see the same data and steps as the Mobile U-Nets") {
+  for (const std::string run : {"student", "graph_flow"}) {
+    CAPTURE(run);
+    Config enet = load_config(kFolder + "nuclei_enet_" + run + ".toml");
+    const Config mobile = load_config(kFolder + "nuclei_" + run + ".toml");
+    CHECK(enet.model.arch == "enet");
+    CHECK(enet.output.dir != mobile.output.dir);
+    enet.model.arch = mobile.model.arch;
+    enet.output.dir = mobile.output.dir;
+    CHECK(enet == mobile);
   }
 }
 
