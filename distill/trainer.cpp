@@ -105,14 +105,17 @@ class Run {
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
     // Only latest.gfm is for going on; the others are for use and need no moments.
-    save_checkpoint(path, task_.model(), name == "latest.gfm" ? &runner_.optimizer() : nullptr, state);
+    if (name == "latest.gfm")
+      save_checkpoint(path, task_.trained(), &runner_.optimizer(), state);
+    else
+      save_checkpoint(path, task_.model(), nullptr, state);
     observer_.saved(step_, path);
     observer_.resuming();
   }
 
   void restore(const std::string& path) {
     CheckpointState state;
-    load_checkpoint(path, task_.model(), &runner_.optimizer(), state);
+    load_checkpoint(path, task_.trained(), &runner_.optimizer(), state);
     runner_.parameters().refresh_shadow();
     step_ = state.step;
     random_ = state.random;

@@ -28,13 +28,18 @@ struct CheckpointState {
 void save_checkpoint(const std::string& path, const Module& model, const Optimizer* optimizer,
                      const CheckpointState& state);
 
+// Parameters that are trained with a model but are no part of it, such as a distillation method's, have names that
+// begin with this. They are in checkpoints to resume from.
+constexpr const char* kBesideModel = "beside.";
+
 // The entries alone, from the header: fast, whatever the size of the file. The checksum is not looked at.
 std::map<std::string, std::string> read_checkpoint_entries(const std::string& path);
 // The same with step and random position, for `info`.
 CheckpointState read_checkpoint_state(const std::string& path);
 
 // Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer is given,
-// one without that optimiser's state. Nothing is touched unless everything fits.
+// one without that optimiser's state. Without an optimizer a file may hold more: what was trained beside the model.
+// Nothing is touched unless everything fits.
 void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state);
 
 }  // namespace gf
