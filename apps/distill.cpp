@@ -7,6 +7,7 @@
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
+#include "distill/baselines/method.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
@@ -36,7 +37,47 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.teacher_taps = tap_pair(d.teacher_taps, teacher);
   o.student_taps = tap_pair(d.student_taps, student);
   o.warmup_steps = d.warmup_steps;
+  if (d.method == "graph_flow") return o;
+  o.vertex_weight = o.edge_weight = o.kd_weight = 0;
   return o;
+}
+
+MethodNeeds needs_of(const Config& config, const DistillationOptions& o) {
+  if (config.distill.method != "graph_flow") return find_method(config.distill.method).needs;
+  return {.paraphrasers = o.vertex_weight != 0 || o.edge_weight != 0};
+}
+
+std::shared_ptr<Method> method_of(const Config& config, const DistillationOptions& o, Network& teacher,
+                                  Network& student, const ParaphraserFile& paraphrasers) {
+  const DistillConfig& d = config.distill;
+  if (d.method == "graph_flow") return nullptr;
+  const auto [ts, td] = tap_channels(teacher, o.teacher_taps, config.model.in_channels);
+  const auto [ss, sd] = tap_channels(student, o.student_taps, config.model.in_channels);
+  std::shared_ptr<Method> method =
+      make_method(find_method(d.method),
+                  {.teacher_shallow = {o.teacher_taps.shallow, ts},
+                   .teacher_deep = {o.teacher_taps.deep, td},
+                   .student_shallow = {o.student_taps.shallow, ss},
+                   .student_deep = {o.student_taps.deep, sd},
+                   .factors = paraphrasers.paraphrasers ? paraphrasers.description.factors : 0,
+                   .classes = config.model.num_classes,
+                   .tau = d.method_tau},
+                  d.method_weights);
+  method->initialise(static_cast<std::uint64_t>(config.train.seed));
+  return method;
+}
+
+std::string describe(const MethodInfo& m) {
+  std::string terms, needs;
+  const auto add = [](std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; };
+  for (const MethodTerm& t : m.terms) add(terms, fmt::format("{} {:g}", t.name, t.weight));
+  if (m.needs.logits) add(needs, "logits");
+  if (m.needs.shallow) add(needs, "shallow taps");
+  if (m.needs.deep) add(needs, "deep taps");
+  if (m.needs.labels) add(needs, "labels");
+  if (m.needs.paraphrasers) add(needs, "paraphrasers");
+  return fmt::format("{} ({}) {}\n  {}\n  weights: {}\n  needs: {}\n  two classes: {}\n", m.name, m.year, m.title,
+                     m.formula, terms, needs, m.two_classes);
 }
 
 void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
@@ -59,6 +100,10 @@ void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std
 }  // namespace
 
 int distill_command(const DistillFlags& flags) {
+  if (flags.list) {
+    for (const MethodInfo& m : methods()) fmt::print("{}", describe(m));
+    return 0;
+  }
   stop_requested();
   Config config = resolve_config(flags);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
@@ -76,12 +121,13 @@ int distill_command(const DistillFlags& flags) {
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
   student->to(device);
-  const DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
+  DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
-  if (options.vertex_weight != 0 || options.edge_weight != 0) {
+  if (needs_of(config, options).paraphrasers) {
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
     check_factors(*student, options, paraphrasers, config.model.in_channels);
   }
+  options.method = method_of(config, options, *teacher.network, *student, paraphrasers);
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
@@ -93,9 +139,11 @@ int distill_command(const DistillFlags& flags) {
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
+  std::vector<std::string> terms{"ce", "dice"};
+  for (const MethodTerm& t : find_method(config.distill.method).terms) terms.push_back(t.name);
   const Stage stage{"distill",
                     "distill " + config.model.arch,
-                    {"ce", "dice", "kd", "vertex", "edge"},
+                    terms,
                     segmentation_value_names(dataset),
                     config.train.max_iterations,
                     config.train.epochs,
@@ -106,8 +154,8 @@ int distill_command(const DistillFlags& flags) {
   if (!flags.compare.empty())
     entries_of_report.push_back(
         {config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
-  entries_of_report.push_back(
-      {config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
+  entries_of_report.push_back({config.model.arch + " + " + (options.method ? config.distill.method : "Graph Flow"),
+                               ModelRole::distilled, best_or_final(folder), folder.path()});
   report_run(folder, dataset, entries_of_report, config, device);
   return 0;
 }

@@ -116,6 +116,29 @@ Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_
   return trace;
 }
 
+// A whole run with another method: its own parameters, its random mask, its class masks.
+Trace train_method(const std::string& name, StepGraphMode graph) {
+  Nets nets(simt_device());
+  DistillationOptions options = nets.options();
+  options.vertex_weight = options.edge_weight = options.kd_weight = 0;
+  const std::int64_t t = nets.teacher->tap_channels(), s = nets.student->tap_channels();
+  const TapPair &tt = options.teacher_taps, &st = options.student_taps;
+  options.method =
+      make_method(find_method(name), {{tt.shallow, t}, {tt.deep, t}, {st.shallow, s}, {st.deep, s}, s, kClasses});
+  options.method->initialise(5);
+  DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), options, nullptr, {});
+  Random random(7);
+  StepRunner runner(task, {.name = "adamw", .lr = 1e-2}, {.clip_norm = 0.5, .graph = graph}, random);
+  Trace trace;
+  for (std::int64_t step = 0; step < 5; ++step) {
+    runner.run({batch_number(step)}, step, 1e-2, step == 0);
+    while (!runner.idle()) trace.reports.push_back(runner.report());
+  }
+  trace.state = state_of(task.trained(), runner.optimizer());
+  trace.captured = runner.captured();
+  return trace;
+}
+
 void same_run(const Trace& a, const Trace& b, std::size_t skipped = 0) {
   REQUIRE(a.reports.size() == b.reports.size() + skipped);
   for (std::size_t i = 0; i < b.reports.size(); ++i) {
@@ -217,6 +240,16 @@ TEST_CASE("labels out of range are counted on the device and reported with the s
     }
     CHECK(runner.captured());
     CHECK_THROWS_WITH_AS(runner.report(), doctest::Contains("1 pixels outside"), Error);
+  }
+}
+
+// Parameters of its own and a random mask; class masks and products; maxima. The others are made of the same ops.
+TEST_CASE("steps of other methods as captured graphs: the same bits") {
+  for (const char* name : {"mgd", "emkd", "cwd"}) {
+    INFO(name);
+    const Trace plain = train_method(name, StepGraphMode::off), graph = train_method(name, StepGraphMode::on);
+    CHECK(graph.captured);
+    CHECK(same_bits(plain.state, graph.state));
   }
 }
 
