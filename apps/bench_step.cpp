@@ -45,8 +45,9 @@ Batch random_batch(const BenchStepFlags& flags, const Device& device) {
 class Step {
  public:
   virtual ~Step() = default;
-  virtual void run() = 0;     // queues one step
-  virtual double loss() = 0;  // of the last step
+  virtual void run() = 0;                    // queues one step
+  virtual double loss() = 0;                 // of the last step
+  virtual std::size_t launches() const = 0;  // in the captured step; 0: steps run launch by launch
 };
 
 std::unique_ptr<Network> network(const std::string& name, double width, const BenchStepFlags& flags,
@@ -75,6 +76,7 @@ class TrainingStep : public Step {
         *task_, OptimizerOptions{},
         StepOptions{.graph = parse_step_graph(flags.step_graph), .shadow_weights = flags.amp == "bf16"}, random_);
   }
+  std::size_t launches() const override { return runner_->graph_size(); }
   void run() override {
     if (runner_->full()) loss_ = runner_->report().loss;
     runner_->run({batch_}, step_++, 1e-3, false);
@@ -132,6 +134,7 @@ class GraphFlowStep : public Step {
     graph_->warm_up([&] { compute(); });
     graph_->capture([&] { compute(); });
   }
+  std::size_t launches() const override { return graph_ ? graph_->size() : 0; }
   void run() override {
     if (graph_) return graph_->replay();
     compute();
@@ -192,6 +195,7 @@ int bench_step_command(const BenchStepFlags& flags) {
                                   {"tf32", flags.tf32},
                                   {"fold_bf16", flags.fold_bf16},
                                   {"step_graph", flags.step_graph},
+                                  {"launches_in_graph", step->launches()},
                                   {"steps", flags.steps},
                                   {"median_ms", 1e3 * t.median},
                                   {"p10_ms", 1e3 * t.low},

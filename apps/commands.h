@@ -23,6 +23,7 @@ struct TrainFlags : RunFlags {
 struct DistillFlags : RunFlags {
   std::string teacher, paraphrasers;  // instead of distill.*
   std::string compare;                // run folder of the student trained alone, for the report
+  bool list = false;                  // the methods, and nothing is trained
 };
 struct EvaluateFlags {
   std::string model, config, output, split = "test", device = "auto";

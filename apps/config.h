@@ -128,6 +128,9 @@ struct AdversarialConfig {
 };
 
 struct DistillConfig {
+  std::string method = "graph_flow";
+  std::vector<double> method_weights;
+  double method_tau = 0;
   std::string teacher, paraphrasers;
   std::vector<std::string> teacher_taps, student_taps;
   int warmup_steps = 0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "distill/baselines/method.h"
 #include "models/network.h"
 
 namespace gf {
@@ -145,6 +146,13 @@ void add_loss(Table& t, LossConfig& l) {
 }
 
 void add_distill(Table& t, DistillConfig& d) {
+  t.add("distill.method", d.method, one_of(method_names()),
+        "Whose loss terms join the supervised ones; graphflow distill --list tells about each",
+        {"kd_mode", "distiller"});
+  t.add("distill.method_weights", d.method_weights, at_least(0),
+        "Of the terms of a method other than graph_flow, in the order of graphflow distill --list; empty: its own",
+        {"lambda_s"});
+  t.add("distill.method_tau", d.method_tau, at_least(0), "Temperature of a method other than graph_flow; 0: its own");
   t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher");
   t.add("distill.paraphrasers", d.paraphrasers, any(),
         "Checkpoint with both paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",

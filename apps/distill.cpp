@@ -8,6 +8,7 @@
 #include "apps/session.h"
 #include "apps/stage.h"
 #include "data/paired_loader.h"
+#include "distill/baselines/method.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
@@ -38,6 +39,8 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.student_taps = tap_pair(d.student_taps, student);
   o.warmup_steps = d.warmup_steps;
   o.fold_bf16 = d.fold_bf16;
+  if (d.method == "graph_flow") return o;
+  o.vertex_weight = o.edge_weight = o.kd_weight = 0;
   return o;
 }
 
@@ -59,6 +62,44 @@ AdversarialOptions adversarial_options(const Config& config, std::int64_t steps)
   return o;
 }
 
+MethodNeeds needs_of(const Config& config, const DistillationOptions& o) {
+  if (config.distill.method != "graph_flow") return find_method(config.distill.method).needs;
+  return {.paraphrasers = o.vertex_weight != 0 || o.edge_weight != 0};
+}
+
+std::shared_ptr<Method> method_of(const Config& config, const DistillationOptions& o, Network& teacher,
+                                  Network& student, const ParaphraserFile& paraphrasers) {
+  const DistillConfig& d = config.distill;
+  if (d.method == "graph_flow") return nullptr;
+  const auto [ts, td] = tap_channels(teacher, o.teacher_taps, config.model.in_channels);
+  const auto [ss, sd] = tap_channels(student, o.student_taps, config.model.in_channels);
+  std::shared_ptr<Method> method =
+      make_method(find_method(d.method),
+                  {.teacher_shallow = {o.teacher_taps.shallow, ts},
+                   .teacher_deep = {o.teacher_taps.deep, td},
+                   .student_shallow = {o.student_taps.shallow, ss},
+                   .student_deep = {o.student_taps.deep, sd},
+                   .factors = paraphrasers.paraphrasers ? paraphrasers.description.factors : 0,
+                   .classes = config.model.num_classes,
+                   .tau = d.method_tau},
+                  d.method_weights);
+  method->initialise(static_cast<std::uint64_t>(config.train.seed));
+  return method;
+}
+
+std::string describe(const MethodInfo& m) {
+  std::string terms, needs;
+  const auto add = [](std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; };
+  for (const MethodTerm& t : m.terms) add(terms, fmt::format("{} {:g}", t.name, t.weight));
+  if (m.needs.logits) add(needs, "logits");
+  if (m.needs.shallow) add(needs, "shallow taps");
+  if (m.needs.deep) add(needs, "deep taps");
+  if (m.needs.labels) add(needs, "labels");
+  if (m.needs.paraphrasers) add(needs, "paraphrasers");
+  return fmt::format("{} ({}) {}\n  {}\n  weights: {}\n  needs: {}\n  two classes: {}\n", m.name, m.year, m.title,
+                     m.formula, terms, needs, m.two_classes);
+}
+
 void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
                    std::int64_t in_channels) {
   const std::int64_t channels = graph_flow_factors(student, o.student_taps, in_channels);
@@ -78,6 +119,10 @@ void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std
 }  // namespace
 
 int distill_command(const DistillFlags& flags) {
+  if (flags.list) {
+    for (const MethodInfo& m : methods()) fmt::print("{}", describe(m));
+    return 0;
+  }
   stop_requested();
   Config config = resolve_config(flags);
   if (!flags.teacher.empty()) config.distill.teacher = flags.teacher;
@@ -97,10 +142,11 @@ int distill_command(const DistillFlags& flags) {
   student->to(device);
   DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
-  if (options.vertex_weight != 0 || options.edge_weight != 0) {
+  if (needs_of(config, options).paraphrasers) {
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
     check_factors(*student, options, paraphrasers, config.model.in_channels);
   }
+  options.method = method_of(config, options, *teacher.network, *student, paraphrasers);
 
   const std::unique_ptr<BatchSource> batches =
       config.distill.semi_supervised
@@ -117,7 +163,8 @@ int distill_command(const DistillFlags& flags) {
       *student, *teacher.network, paraphrasers.paraphrasers.get(), options,
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
-  std::vector<std::string> terms{"ce", "dice", "kd", "vertex", "edge"}, values = segmentation_value_names(dataset);
+  std::vector<std::string> terms{"ce", "dice"}, values = segmentation_value_names(dataset);
+  for (const MethodTerm& t : find_method(config.distill.method).terms) terms.push_back(t.name);
   if (options.adversarial.weight != 0) {
     terms.push_back("adv");
     values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
@@ -131,8 +178,8 @@ int distill_command(const DistillFlags& flags) {
   if (!flags.compare.empty())
     entries_of_report.push_back(
         {config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
-  entries_of_report.push_back(
-      {config.model.arch + " + Graph Flow", ModelRole::distilled, best_or_final(folder), folder.path()});
+  entries_of_report.push_back({config.model.arch + " + " + (options.method ? config.distill.method : "Graph Flow"),
+                               ModelRole::distilled, best_or_final(folder), folder.path()});
   report_run(folder, dataset, entries_of_report, config, device);
   return 0;
 }

@@ -85,9 +85,11 @@ int main(int argc, char** argv) {
                   "Checkpoint of the paraphrasers, instead of distill.paraphrasers");
   sub->add_option("--compare", distill.compare,
                   "Run folder of the student trained alone, to stand beside it in the report");
+  sub->add_flag("--list", distill.list, "Tell about every method of distill.method, and stop");
   add_examples(
       *sub,
-      "  graphflow distill -c apps/configs/brain_graph_flow.toml --compare runs/brain/student\n"
+      "  graphflow distill --list\n  graphflow distill -c apps/configs/brain_graph_flow.toml --compare "
+      "runs/brain/student\n"
       "  graphflow distill -c apps/configs/brain_graph_flow.toml --set distill.graph.edges=distance -o runs/a2");
   sub->callback([&] { code = distill_command(distill); });
 

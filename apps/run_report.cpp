@@ -46,8 +46,11 @@ std::vector<LinePlot> curves(const std::vector<ReportEntry>& entries) {
     LinePlot shares{
         .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
     int color = 0;
-    for (const char* term : {"ce", "dice", "kd", "vertex", "edge"}) {
-      PlotSeries value = series(term, term), share = series(std::string("share_") + term, term);
+    const std::string prefix = "share_";
+    for (const std::string& column : table.columns) {
+      if (!column.starts_with(prefix)) continue;
+      const std::string term = column.substr(prefix.size());
+      PlotSeries value = series(term, term), share = series(column, term);
       value.color = share.color = color++;
       if (!value.x.empty()) terms.series.push_back(value);
       if (!share.x.empty()) shares.series.push_back(share);

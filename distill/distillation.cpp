@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "engine/autograd.h"
+#include "engine/io/checkpoint.h"
 #include "engine/memory.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/distillation_loss.h"
 #include "engine/ops/losses.h"
 #include "engine/ops/shape.h"
@@ -27,11 +29,21 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   if (options_.adversarial.weight != 0)
     adversary_ = std::make_unique<Adversary>(options_.adversarial, student_.device());
   if (options_.warmup_steps > 0) ramp_ = Tensor::scalar(0.0f, student_.device());
-  if (!graph_on()) return;
+  trained_.adopt("", student_);
+  if (options_.method) {
+    const std::string prefix = kBesideModel;
+    options_.method->to(student_.device());
+    trained_.adopt(prefix.substr(0, prefix.size() - 1), *options_.method);
+    if (graph_on() || options_.kd_weight != 0)
+      fail("two distillation methods at once", "graph_flow and " + options_.method->info().name, "one",
+           "weights of both", "set those of graph_flow to 0");
+  }
+  if (!factors_on()) return;
   if (!paraphrasers_)
     throw Error(ErrorKind::usage,
-                {"Graph Flow needs the paraphrasers", "distill.paraphrasers", "a file made by graphflow paraphrase",
-                 "none", "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
+                {(options_.method ? options_.method->info().name : "Graph Flow") + " needs the paraphrasers",
+                 "distill.paraphrasers", "a file made by graphflow paraphrase", "none",
+                 "run graphflow paraphrase first, or set distill.graph.vertex_weight and edge_weight to 0"});
   paraphrasers_->to(student_.device());
   paraphrasers_->eval();
   paraphrasers_->freeze();
@@ -42,10 +54,14 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
   const MemoryTag tag("teacher");
   Random unused;  // a frozen teacher in evaluation mode drops nothing
   const NetworkOutput out = run_network(teacher_, image, unused, options_.supervised.activations);
-  if (!graph_on()) return {out.logits, {}};
-  return {out.logits,
-          {paraphrasers_->shallow.encode(out.tap(options_.teacher_taps.shallow)),
-           paraphrasers_->deep.encode(out.tap(options_.teacher_taps.deep))}};
+  TeacherOutput t{out.logits, {}, {}};
+  if (!options_.method && !factors_on()) return t;
+  const Tensor shallow = out.tap(options_.teacher_taps.shallow), deep = out.tap(options_.teacher_taps.deep);
+  if (factors_on()) t.factors = {paraphrasers_->shallow.encode(shallow), paraphrasers_->deep.encode(deep)};
+  if (!options_.method) return t;
+  t.taps = {cast(shallow, DType::f32), cast(deep, DType::f32)};
+  if (factors_on()) t.factors = {cast(t.factors.shallow, DType::f32), cast(t.factors.deep, DType::f32)};
+  return t;
 }
 
 void DistillationTask::begin_step(std::int64_t step) {
@@ -73,17 +89,43 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
         "kd", options_.kd_weight,
         ramped(fused.kd ? fused.kd
                         : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)));
-  if (graph_on()) {
-    const VariationGraphLoss graph =
-        graph_flow_loss({student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)},
-                        teacher.factors, options_.graph);
-    objective.add("vertex", options_.vertex_weight, ramped(graph.vertex));
-    objective.add("edge", options_.edge_weight, ramped(graph.edge));
-  }
+  if (graph_on()) add_graph_flow_terms(objective, student, teacher);
+  if (options_.method) add_method_terms(objective, student, teacher, batch, random);
   if (adversary_)
     objective.add("adv", options_.adversarial.weight,
                   ramped(adversary_->generator_term(batch.image, teacher.logits, student.logits)));
   return objective;
+}
+
+void DistillationTask::add_graph_flow_terms(Objective& objective, const NetworkOutput& student,
+                                            const TeacherOutput& teacher) const {
+  const VariationGraphLoss graph =
+      graph_flow_loss({student.tap(options_.student_taps.shallow), student.tap(options_.student_taps.deep)},
+                      {teacher.factors.shallow, teacher.factors.deep}, options_.graph);
+  objective.add("vertex", options_.vertex_weight, ramped(graph.vertex));
+  objective.add("edge", options_.edge_weight, ramped(graph.edge));
+}
+
+void DistillationTask::add_method_terms(Objective& objective, const NetworkOutput& student,
+                                        const TeacherOutput& teacher, const Batch& batch, Random& random) const {
+  const Method& method = *options_.method;
+  if (method.info().needs.labels && batch.label.shape().n != batch.image.shape().n)
+    throw Error(ErrorKind::usage,
+                {"a method that needs the labels of all pictures", "distill.method = " + method.info().name,
+                 "a batch of labelled pictures", "unlabelled ones among them",
+                 "turn distill.semi_supervised off, or choose another method"});
+  const MethodInput in{.teacher = teacher.taps,
+                       .student = {cast(student.tap(options_.student_taps.shallow), DType::f32),
+                                   cast(student.tap(options_.student_taps.deep), DType::f32)},
+                       .factors = teacher.factors,
+                       .teacher_logits = teacher.logits,
+                       .student_logits = student.logits,
+                       .label = batch.label,
+                       .ignore_index = options_.supervised.ignore_index,
+                       .random = random};
+  const std::vector<Tensor> terms = method.terms(in);
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    objective.add(method.info().terms[i].name, method.weights()[i], ramped(terms[i]));
 }
 
 }  // namespace gf

@@ -37,8 +37,8 @@ StepRunner::StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, co
     : task_(task),
       options_(options),
       random_(random),
-      device_(task.model().device()),
-      parameters_(task.model(), options.shadow_weights),
+      device_(task.trained().device()),
+      parameters_(task.trained(), options.shadow_weights),
       optimizer_(parameters_, optimizer),
       opponent_(task.opponent() ? std::make_unique<OpponentState>(*task.opponent()) : nullptr),
       numbers_(Tensor::empty({1, 1, 1, 4}, DType::i32, device_)),
@@ -109,7 +109,7 @@ void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, b
   p.report.epoch = batches.front().position.epoch;
   p.report.lr = lr;
   p.report.has_shares = shares;
-  task_.model().train();
+  task_.trained().train();
   task_.begin_step(step);
   if (runs_ahead(device_)) random_.set_device_offset(as(DType::i32, numbers_, 2));
   const std::vector<Batch> inputs = place(std::move(batches));

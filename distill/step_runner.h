@@ -40,6 +40,9 @@ struct StepReport {
 class StepRunner {
  public:
   StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, const StepOptions& options, Random& random);
+  ~StepRunner() { random_.set_device_offset({}); }
+  StepRunner(const StepRunner&) = delete;
+  StepRunner& operator=(const StepRunner&) = delete;
 
   FlatParameters& parameters() { return parameters_; }
   Optimizer& optimizer() { return optimizer_; }

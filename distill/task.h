@@ -19,7 +19,10 @@ struct Validation {
 class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
-  virtual Module& model() = 0;  // what is trained and saved
+  virtual Module& model() = 0;  // what is trained, and saved for use
+  // What the optimiser changes and a run resumes from: the model under its own names, and whatever is trained beside
+  // it under names that begin with kBesideModel (engine/io/checkpoint.h).
+  virtual Module& trained() { return model(); }
   // Called before each step, counted from 0: whatever changes with the step goes to the device here, because the
   // objective of a captured step (engine/step_graph.h) is worked out once and replayed.
   virtual void begin_step(std::int64_t /*step*/) {}

@@ -125,10 +125,10 @@ class Run {
     for (const auto& [name, value] : metrics_) state.entries["metric." + name] = fmt::format("{:.6g}", value);
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
-    // Only latest.gfm is for going on; the others are for use and need no moments and no opponent.
+    // Only latest.gfm is for going on; the others are for use and need no moments and nobody beside the model.
     if (name == "latest.gfm") {
       const std::optional<CheckpointCompanion> opponent = companion();
-      save_checkpoint(path, task_.model(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
+      save_checkpoint(path, task_.trained(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
     } else {
       save_checkpoint(path, task_.model(), nullptr, state);
     }
@@ -144,7 +144,7 @@ class Run {
   void restore(const std::string& path) {
     CheckpointState state;
     const std::optional<CheckpointCompanion> opponent = companion();
-    load_checkpoint(path, task_.model(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
+    load_checkpoint(path, task_.trained(), &runner_.optimizer(), state, opponent ? &*opponent : nullptr);
     runner_.parameters().refresh_shadow();
     step_ = state.step;
     random_ = state.random;

@@ -36,6 +36,21 @@ std::string architecture_refusal(int ordinal, const cudaDeviceProp& p) {
   }
 }
 
+// Trying another GPU must not leave it current.
+class CurrentDevice {
+ public:
+  CurrentDevice() : known_(cudaGetDevice(&before_) == cudaSuccess) {}
+  ~CurrentDevice() {
+    if (known_) cudaSetDevice(before_);
+  }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int before_ = 0;
+  bool known_;
+};
+
 // Why the GPU cannot be used; empty where it can.
 std::string refusal(int ordinal) {
   int driver = 0, runtime = 0, count = 0;
@@ -55,6 +70,7 @@ std::string refusal(int ordinal) {
   cudaDeviceProp p{};
   if (const cudaError_t s = cudaGetDeviceProperties(&p, ordinal); s != cudaSuccess)
     return std::string("CUDA does not tell about the GPU: ") + cudaGetErrorString(s);
+  const CurrentDevice stays;
   if (std::string text = architecture_refusal(ordinal, p); !text.empty()) return text;
   std::string missing;
   if (!cudnn::available(&missing) || !cublas::available(&missing)) return missing;

@@ -19,8 +19,12 @@ class Event {
   void wait() const { GF_CUDA_CHECK(cudaEventSynchronize(event_)); }
   bool passed() const {
     const cudaError_t status = cudaEventQuery(event_);
-    if (status != cudaErrorNotReady) GF_CUDA_CHECK(status);
-    return status == cudaSuccess;
+    if (status == cudaErrorNotReady) {
+      cudaGetLastError();  // no error of the next launch
+      return false;
+    }
+    GF_CUDA_CHECK(status);
+    return true;
   }
 
  private:

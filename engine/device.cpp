@@ -8,6 +8,7 @@
 #ifdef GF_WITH_CUDA
 #include "engine/cuda.h"
 #endif
+#include "engine/capture.h"
 #include "engine/memory.h"
 #include "kernels/error.h"
 
@@ -101,6 +102,7 @@ bool same_device(const Device& a, const Device& b) {
 }
 
 void wait_for([[maybe_unused]] const Device& device) {
+  refuse_while_capturing("waits for the device");
 #ifdef GF_WITH_CUDA
   if (const Cuda* cuda = std::get_if<Cuda>(&device)) synchronise(*cuda);
 #endif

@@ -65,7 +65,11 @@ struct StepGraph::Impl {
     workspace.hold();
   }
   ~Impl() {
-    wait_for(device);
+    try {
+      wait_for(device);
+    } catch (const Error&) {
+      // The device's state is lost, and the error that says so is on its way already.
+    }
     tape.reset();
     memory.drop_pool(pool);
     workspace.release();

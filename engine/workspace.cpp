@@ -18,13 +18,18 @@ void* Workspace::at_least(std::size_t bytes) {
   constexpr std::size_t kPage = 4096;
   const std::size_t wanted = (bytes + bytes / 2 + kPage - 1) / kPage * kPage;
   memory_ = nullptr;
-  capacity_ = 0;
   memory_ = source_.take(wanted);
-  if (!memory_)
-    throw Error(ErrorKind::out_of_memory,
-                {"out of memory", "kernel workspace of " + std::to_string(wanted >> 20) + " MiB", "", "",
-                 "lower train.batch_size or the picture size"});
   capacity_ = wanted;
+  if (!memory_) {  // without room to grow, then
+    capacity_ = (bytes + kPage - 1) / kPage * kPage;
+    memory_ = source_.take(capacity_);
+  }
+  if (!memory_) {
+    capacity_ = 0;
+    throw Error(ErrorKind::out_of_memory,
+                {"out of memory", "kernel workspace of " + std::to_string(bytes >> 20) + " MiB", "", "",
+                 "lower train.batch_size or the picture size"});
+  }
   return memory_;
 }
 

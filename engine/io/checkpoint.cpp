@@ -125,8 +125,10 @@ void load_checkpoint(const std::string& path, Module& model, Optimizer* optimize
   const auto of_optimizer = [](const std::string& name) { return name.starts_with(kOptimizerPrefix); };
   const auto of_companion = [](const std::string& name) { return name.starts_with(kCompanionPrefix); };
   // The model first, so that a wrong architecture is not buried under its moments.
-  LoadReport report =
-      match(file, tensors, [&](const std::string& name) { return of_optimizer(name) || of_companion(name); });
+  const std::string beside = std::string(kModelPrefix) + kBesideModel;
+  LoadReport report = match(file, tensors, [&](const std::string& name) {
+    return of_optimizer(name) || of_companion(name) || (!optimizer && name.starts_with(beside));
+  });
   if (!report.complete())
     refuse("checkpoint of another architecture", path, report, "resume with the configuration it was made with");
 

@@ -35,6 +35,10 @@ struct CheckpointCompanion {
 void save_checkpoint(const std::string& path, const Module& model, const Optimizer* optimizer,
                      const CheckpointState& state, const CheckpointCompanion* companion = nullptr);
 
+// Parameters that are trained with a model but are no part of it, such as a distillation method's, have names that
+// begin with this. They are in checkpoints to resume from.
+constexpr const char* kBesideModel = "beside.";
+
 // The entries alone, from the header: fast, whatever the size of the file. The checksum is not looked at.
 std::map<std::string, std::string> read_checkpoint_entries(const std::string& path);
 // The same with step and random position, for `info`.
@@ -42,7 +46,7 @@ CheckpointState read_checkpoint_state(const std::string& path);
 
 // Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer or a
 // companion is given, one without its state. Nothing is touched unless everything fits. A companion in the file that is
-// not asked for is left there.
+// not asked for is left there; without an optimizer so is what was trained beside the model.
 void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state,
                      const CheckpointCompanion* companion = nullptr);
 

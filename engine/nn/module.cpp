@@ -7,7 +7,9 @@ Module::Module(const Owner& owner) {
 }
 
 namespace {
-std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
+std::string join(const std::string& path, const std::string& name) {
+  return path.empty() ? name : name.empty() ? path : path + "." + name;
+}
 }  // namespace
 
 void Module::collect(const std::string& path, std::vector<NamedTensor> Module::*list,

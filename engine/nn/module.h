@@ -47,6 +47,8 @@ class Module {
   void eval() { train(false); }
   void to(const Device& device);  // moves parameters and buffers; before a FlatParameters is made of them
   Device device() const;          // of the first parameter
+  // A module that was made elsewhere becomes a child; it must live as long. An empty name adds nothing to its paths.
+  void adopt(const std::string& name, Module& child) { children_.push_back({name, &child}); }
   // For ever: takes the gradient slots away, nothing below is taped; weights stay as they are. Batch norms are folded
   // into convolutions (conv_norm.h), with fold_bf16 under bf16 activations too.
   void freeze(bool fold_bf16 = false);

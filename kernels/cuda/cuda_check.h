@@ -39,6 +39,7 @@ inline const char* cuda_remedy(cudaError_t code) {
 
 inline void cuda_check(cudaError_t code, const char* expression, const char* file, int line) {
   if (code == cudaSuccess) return;
+  cudaGetLastError();  // it is thrown here and is no error of the next launch; one that lasts stays
   int device = -1;
   cudaGetDevice(&device);  // fails too where there is no device: -1 then
   const bool out_of_memory = code == cudaErrorMemoryAllocation;

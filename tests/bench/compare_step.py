@@ -51,9 +51,10 @@ PYTORCH = {
 # graphflow's: (name, precision, switches). A step is a captured graph unless that is turned off.
 OURS = {
     "cpu": [("graphflow", "float32", "")],
-    "cuda": [("graphflow", "float32", ""), ("graphflow, no graph", "float32", "--step-graph off"), ("graphflow tf32", "tf32", "--tf32"),
-             ("graphflow bf16", "bf16", "--amp bf16"), ("graphflow bf16, no graph", "bf16", "--amp bf16 --step-graph off"),
-             ("graphflow bf16, teacher folded", "bf16", "--amp bf16 --fold-bf16")],
+    "cuda": [("graphflow", "float32", "--step-graph on"), ("graphflow, no graph", "float32", "--step-graph off"),
+             ("graphflow tf32", "tf32", "--tf32 --step-graph on"), ("graphflow bf16", "bf16", "--amp bf16 --step-graph on"),
+             ("graphflow bf16, no graph", "bf16", "--amp bf16 --step-graph off"),
+             ("graphflow bf16, teacher folded", "bf16", "--amp bf16 --step-graph on --fold-bf16")],
 }
 
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "data/loader.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
 #include "distill/model_file.h"
@@ -153,8 +154,8 @@ TEST_CASE("adversarial steps: the discriminator learns to tell teacher from stud
 TEST_CASE("adversarial steps: captured ones have the bits of steps run launch by launch, micro-batches too") {
   for (const int accumulate : {1, 2}) {
     CAPTURE(accumulate);
-    const Trace plain = train(simt_device(), StepGraphMode::off, narrow(), 0, 5, accumulate),
-                graph = train(simt_device(), StepGraphMode::on, narrow(), 0, 5, accumulate);
+    const Trace plain = train(graph_device(), StepGraphMode::off, narrow(), 0, 5, accumulate),
+                graph = train(graph_device(), StepGraphMode::on, narrow(), 0, 5, accumulate);
     CHECK_FALSE(plain.captured);
     CHECK(graph.captured);
     same_run(plain, graph);
@@ -166,16 +167,16 @@ TEST_CASE("adversarial steps: hinge and the conditional discriminator, captured"
   AdversarialOptions o = narrow();
   o.conditional = true;
   o.preprocess = Preprocess::batch_norm;
-  same_run(train(simt_device(), StepGraphMode::off, o, 0, 4), train(simt_device(), StepGraphMode::on, o, 0, 4));
+  same_run(train(graph_device(), StepGraphMode::off, o, 0, 4), train(graph_device(), StepGraphMode::on, o, 0, 4));
   o.loss = AdversarialLoss::hinge;
-  const Trace hinge = train(simt_device(), StepGraphMode::on, o, 0, 4);
-  same_run(train(simt_device(), StepGraphMode::off, o, 0, 4), hinge);
+  const Trace hinge = train(graph_device(), StepGraphMode::on, o, 0, 4);
+  same_run(train(graph_device(), StepGraphMode::off, o, 0, 4), hinge);
   CHECK(hinge.reports[0].watched.size() == 2);
 }
 
 TEST_CASE("adversarial steps: simt computes what the cpu computes") {
   const Trace a = train(cpu_device(), StepGraphMode::off, narrow(), 0, 2),
-              b = train(simt_device(), StepGraphMode::off, narrow(), 0, 2);
+              b = train(graph_device(), StepGraphMode::off, narrow(), 0, 2);
   for (std::size_t i = 0; i < 2; ++i) {
     CHECK(b.reports[i].loss == doctest::Approx(a.reports[i].loss).epsilon(1e-4));
     for (std::size_t w = 0; w < 3; ++w)
@@ -187,7 +188,7 @@ TEST_CASE("adversarial steps: a resumed run ends with the bits of the unbroken o
   const TemporaryFolder folder;
   const std::string file = folder.path() + "/latest.gfm";
   for (const auto& [device, mode] :
-       {std::pair(cpu_device(), StepGraphMode::off), std::pair(simt_device(), StepGraphMode::on)}) {
+       {std::pair(cpu_device(), StepGraphMode::off), std::pair(graph_device(), StepGraphMode::on)}) {
     CAPTURE(device_name(device));
     const Trace whole = train(device, mode, narrow(), 0, 7);
     train(device, mode, narrow(), 0, 3, 1, {}, file);

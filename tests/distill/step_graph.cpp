@@ -83,7 +83,7 @@ struct Trace {
 // Steps [first, end) of one run; saved to and loaded from `file` where it is given.
 Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_t end, const std::string& load = {},
             const std::string& save = {}, std::int64_t odd_step = -1, DType activations = DType::f32) {
-  const Device device = simt_device();
+  const Device device = graph_device();
   Nets nets(device);
   DistillationOptions options = nets.options();
   options.supervised.activations = activations;
@@ -112,6 +112,29 @@ Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_
     save_checkpoint(save, *nets.student, &runner.optimizer(), state);
   }
   trace.state = state_of(*nets.student, runner.optimizer());
+  trace.captured = runner.captured();
+  return trace;
+}
+
+// A whole run with another method: its own parameters, its random mask, its class masks.
+Trace train_method(const std::string& name, StepGraphMode graph) {
+  Nets nets(graph_device());
+  DistillationOptions options = nets.options();
+  options.vertex_weight = options.edge_weight = options.kd_weight = 0;
+  const std::int64_t t = nets.teacher->tap_channels(), s = nets.student->tap_channels();
+  const TapPair &tt = options.teacher_taps, &st = options.student_taps;
+  options.method =
+      make_method(find_method(name), {{tt.shallow, t}, {tt.deep, t}, {st.shallow, s}, {st.deep, s}, s, kClasses});
+  options.method->initialise(5);
+  DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), options, nullptr, {});
+  Random random(7);
+  StepRunner runner(task, {.name = "adamw", .lr = 1e-2}, {.clip_norm = 0.5, .graph = graph}, random);
+  Trace trace;
+  for (std::int64_t step = 0; step < 5; ++step) {
+    runner.run({batch_number(step)}, step, 1e-2, step == 0);
+    while (!runner.idle()) trace.reports.push_back(runner.report());
+  }
+  trace.state = state_of(task.trained(), runner.optimizer());
   trace.captured = runner.captured();
   return trace;
 }
@@ -189,7 +212,7 @@ class CarelessTask : public TrainingTask {
 }  // namespace
 
 TEST_CASE("a step that waits for the device is refused by the op's name") {
-  Nets nets(simt_device());
+  Nets nets(graph_device());
   CarelessTask task(*nets.student);
   Random random(1);
   StepRunner runner(task, {}, {.graph = StepGraphMode::on}, random);
@@ -203,7 +226,7 @@ TEST_CASE("a step that waits for the device is refused by the op's name") {
 }
 
 TEST_CASE("labels out of range are counted on the device and reported with the step") {
-  Nets nets(simt_device());
+  Nets nets(graph_device());
   SupervisedTask task(*nets.student, {.ce = 1, .dice = 1}, nullptr, {});
   Random random(1);
   StepRunner runner(task, {}, {.graph = StepGraphMode::on}, random);
@@ -217,6 +240,16 @@ TEST_CASE("labels out of range are counted on the device and reported with the s
     }
     CHECK(runner.captured());
     CHECK_THROWS_WITH_AS(runner.report(), doctest::Contains("1 pixels outside"), Error);
+  }
+}
+
+// Parameters of its own and a random mask; class masks and products; maxima. The others are made of the same ops.
+TEST_CASE("steps of other methods as captured graphs: the same bits") {
+  for (const char* name : {"mgd", "emkd", "cwd"}) {
+    INFO(name);
+    const Trace plain = train_method(name, StepGraphMode::off), graph = train_method(name, StepGraphMode::on);
+    CHECK(graph.captured);
+    CHECK(same_bits(plain.state, graph.state));
   }
 }
 

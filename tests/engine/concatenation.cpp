@@ -48,7 +48,7 @@ struct Level {
 }  // namespace
 
 TEST_CASE("parts written into a concatenation give the values and gradients of parts copied there") {
-  for (const Device& device : {cpu_device(), simt_device()}) {
+  for (const Device& device : {cpu_device(), graph_device()}) {
     const Level level(device);
     const Tensor copied = level.run(false), placed = level.run(true);
     CHECK(copied.to_vector() == placed.to_vector());
@@ -59,9 +59,9 @@ TEST_CASE("parts written into a concatenation give the values and gradients of p
 }
 
 TEST_CASE("a part in its place is not copied") {
-  const Level level(simt_device());
+  const Level level(graph_device());
   const auto launches = [&](bool in_place) {
-    StepGraph graph(simt_device());
+    StepGraph graph(graph_device());
     const auto step = [&] { level.run(in_place); };
     graph.warm_up(step);
     graph.capture(step);

@@ -13,22 +13,24 @@
 #include "engine/ops/dropout.h"
 #include "engine/transfer.h"
 #include "kernels/error.h"
+#include "tests/harness/op_case.h"
 
 using namespace gf;
+using gf::test::graph_device;
 
 namespace {
 
 using Values = std::vector<float>;
 
 Tensor on_simt(const Values& v) {
-  return Tensor::from(std::span<const float>(v), {1, 1, 1, static_cast<std::int64_t>(v.size())}, simt_device());
+  return Tensor::from(std::span<const float>(v), {1, 1, 1, static_cast<std::int64_t>(v.size())}, graph_device());
 }
 
 }  // namespace
 
 TEST_CASE("a captured step runs nothing until it is replayed, and reads its inputs anew each time") {
   const Tensor x = on_simt({1, 2}), y = on_simt({0, 0});
-  StepGraph graph(simt_device());
+  StepGraph graph(graph_device());
   const auto step = [&] { y.assign(relu(x * x + -3.0f)); };
   graph.warm_up(step);
   CHECK(y.to_vector() == Values{0, 1});
@@ -44,12 +46,12 @@ TEST_CASE("a captured step runs nothing until it is replayed, and reads its inpu
 }
 
 TEST_CASE("a captured step has a tape, convolutions by the library, and gradients") {
-  const Tensor w = Tensor::full({2, 3, 3, 1}, 0.5f, simt_device());
-  const Tensor x = Tensor::full({1, 4, 4, 1}, 1.0f, simt_device());
+  const Tensor w = Tensor::full({2, 3, 3, 1}, 0.5f, graph_device());
+  const Tensor x = Tensor::full({1, 4, 4, 1}, 1.0f, graph_device());
   Tensor leaf = w;
   leaf.require_grad();
-  const Tensor result = Tensor::zeros(w.shape(), simt_device());
-  StepGraph graph(simt_device());
+  const Tensor result = Tensor::zeros(w.shape(), graph_device());
+  StepGraph graph(graph_device());
   const auto step = [&] {
     result.assign(gradients(sum(convolution(x, leaf, {}, {.pad_h = 1, .pad_w = 1})), {leaf})[0]);
   };
@@ -57,7 +59,7 @@ TEST_CASE("a captured step has a tape, convolutions by the library, and gradient
   const Values once = result.to_vector();
   CHECK(once[4] == 16);  // the middle tap sees every pixel
   graph.capture(step);
-  x.assign(Tensor::full(x.shape(), 2.0f, simt_device()));
+  x.assign(Tensor::full(x.shape(), 2.0f, graph_device()));
   graph.replay();
   Values twice = once;
   for (float& v : twice) v *= 2;
@@ -65,13 +67,13 @@ TEST_CASE("a captured step has a tape, convolutions by the library, and gradient
 }
 
 TEST_CASE("a captured step's memory stays its own") {
-  const Tensor x = Tensor::full({1, 8, 8, 64}, 1.0f, simt_device()), y = Tensor::zeros({}, simt_device());
-  StepGraph graph(simt_device());
+  const Tensor x = Tensor::full({1, 8, 8, 64}, 1.0f, graph_device()), y = Tensor::zeros({}, graph_device());
+  StepGraph graph(graph_device());
   const auto step = [&] { y.assign(sum(x * x)); };
   graph.warm_up(step);
   graph.capture(step);
   std::vector<Tensor> others;  // of the sizes the step uses: none may lie where its temporaries do
-  for (int i = 0; i < 8; ++i) others.push_back(Tensor::full(x.shape(), 7.0f, simt_device()));
+  for (int i = 0; i < 8; ++i) others.push_back(Tensor::full(x.shape(), 7.0f, graph_device()));
   graph.replay();
   CHECK(y.item() == 4096);
   for (const Tensor& t : others)
@@ -80,13 +82,13 @@ TEST_CASE("a captured step's memory stays its own") {
 
 TEST_CASE("what cannot be captured is refused, naming the op, and the step can still be run") {
   const Tensor x = on_simt({1, 2}), y = on_simt({0, 0});
-  StepGraph graph(simt_device());
+  StepGraph graph(graph_device());
   bool reads = false, grows = false, takes = false;
   const auto step = [&] {
     const OpScope scope("greedy_op");
     if (reads) (void)x.to_vector();
     if (takes) x.assign(Tensor::scalar(1.0f).view_shape({1, 1, 1, 1}));
-    const Tensor z = grows ? Tensor::zeros({1, 64, 64, 64}, simt_device()) : x;
+    const Tensor z = grows ? Tensor::zeros({1, 64, 64, 64}, graph_device()) : x;
     y.assign(x * x);
   };
   CHECK_THROWS_WITH_AS(graph.capture(step), doctest::Contains("without a warm-up"), Error);
@@ -112,19 +114,24 @@ TEST_CASE("what cannot be captured is refused, naming the op, and the step can s
     const OpScope scope("some_op", OpScope::Direction::backward);
     one.assign(Tensor::scalar(1.0f));
   };
+  const auto waits = [&] { wait_for(graph_device()); };
+  graph.warm_up(waits);
+  CHECK_THROWS_WITH_AS(graph.capture(waits), doctest::Contains("waits for the device"), Error);
+  step();  // nothing of a refused capture sticks
+  CHECK(y.to_vector() == Values{1, 4});
   graph.warm_up(from_host);
   CHECK_THROWS_WITH_AS(graph.capture(from_host), doctest::Contains("the backward of some_op"), Error);
   CHECK_THROWS_WITH_AS(StepGraph{cpu_device()}, doctest::Contains("cuda or simt"), Error);
 }
 
 TEST_CASE("random numbers of a captured step move on with their offset on the device") {
-  const Tensor x = Tensor::full({4, 1, 1, 32}, 1.0f, simt_device()), y = Tensor::zeros(x.shape(), simt_device());
-  const Tensor offset = Tensor::empty({}, DType::i32, simt_device());
+  const Tensor x = Tensor::full({4, 1, 1, 32}, 1.0f, graph_device()), y = Tensor::zeros(x.shape(), graph_device());
+  const Tensor offset = Tensor::empty({}, DType::i32, graph_device());
   const auto set = [&](std::int32_t v) { offset.assign(Tensor::from(std::span<const std::int32_t>(&v, 1), {})); };
   Random random(5, 10);
   random.set_device_offset(offset.view());
   set(0);
-  StepGraph graph(simt_device());
+  StepGraph graph(graph_device());
   const auto step = [&] { y.assign(dropout2d(x, 0.5f, random)); };
   graph.warm_up(step);
   graph.capture(step);
@@ -153,7 +160,7 @@ TEST_CASE("scratch memory that a captured step has written down outlives its gro
 }
 
 TEST_CASE("inputs and results pass between host and device in order") {
-  for (const Device& device : {cpu_device(), simt_device()}) {
+  for (const Device& device : {cpu_device(), graph_device()}) {
     InputStage stage(device);
     const Tensor there = Tensor::zeros({1, 1, 1, 2}, device);
     Readback back(device, 2 * sizeof(float));
@@ -166,6 +173,7 @@ TEST_CASE("inputs and results pass between host and device in order") {
     CHECK(back.full());
     CHECK_THROWS_WITH_AS(back.push(there), doctest::Contains("too much under way"), Error);
     for (const float v : {1.0f, 2.0f}) {
+      wait_for(device);
       CHECK(back.arrived());
       const std::vector<std::byte> bytes = back.pop();
       const auto* f = reinterpret_cast<const float*>(bytes.data());

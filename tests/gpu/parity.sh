@@ -29,7 +29,9 @@ distil=(-c "$configs/brain_graph_flow.toml" --teacher "$out/teacher/checkpoints/
 "$program" paraphrase "${distil[@]}" -o "$out/start" --device "$reference" --set paraphrase.max_iterations=$pretrain
 paraphrasers=$(find "$out/start" -name final.gfm | head -1)
 run() {  # DEVICE FOLDER
-  "$program" distill "${distil[@]}" -o "$out/$2" --device "$1" --paraphrasers "$paraphrasers" --set train.max_iterations=$steps
+  local graph=()  # a step that cannot be captured must fail here
+  [[ $1 == cpu ]] || graph=(--set train.step_graph=on)
+  "$program" distill "${distil[@]}" -o "$out/$2" --device "$1" --paraphrasers "$paraphrasers" --set train.max_iterations=$steps "${graph[@]}"
 }
 run "$reference" reference
 run "$device" device

@@ -150,6 +150,11 @@ Device test_device() {
   return parse_device(name && *name ? name : "cpu");
 }
 
+Device graph_device() {
+  const Device device = test_device();
+  return std::holds_alternative<Cpu>(device) ? simt_device() : device;
+}
+
 namespace {
 Device& chosen_device() {
   static Device device = test_device();

@@ -125,6 +125,8 @@ Array to_array(const Tensor& t);
 
 // What GF_TEST_DEVICE names, as `--device` takes it, else the CPU.
 Device test_device();
+// The same, or simt in place of the CPU: where steps can be captured.
+Device graph_device();
 // Where cases run, that or what was set last, and in which dtype. For the whole program.
 const Device& device_under_test();
 DType dtype_under_test();

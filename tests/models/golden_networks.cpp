@@ -2,6 +2,8 @@
 // statistics, ten Adam steps; on the executor too.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "engine/autograd.h"
 #include "engine/io/weights.h"
 #include "engine/ops/arithmetic.h"
