@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstring>
 
 #include "data/loader.h"
 #include "distill/distillation.h"
@@ -18,6 +17,7 @@
 #include "kernels/error.h"
 #include "tests/harness/discs.h"
 #include "tests/harness/op_case.h"
+#include "tests/harness/weights.h"
 
 namespace gf::test {
 namespace {
@@ -59,20 +59,6 @@ struct Run {
 
 AdversarialOptions narrow() { return {.weight = 0.1, .lr = 1e-3, .steps = 20, .width = 0.05, .seed = 3}; }
 
-std::vector<float> state_of(const Module& m) {
-  std::vector<float> all;
-  for (const auto& list : {m.parameters(), m.buffers()})
-    for (const NamedTensor& t : list) {
-      const std::vector<float> v = t.tensor.to_vector();
-      all.insert(all.end(), v.begin(), v.end());
-    }
-  return all;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 struct Trace {
   std::vector<StepReport> reports;
   std::vector<float> student, discriminator, moments;
@@ -102,8 +88,8 @@ Trace train(const Device& device, StepGraphMode graph, const AdversarialOptions&
     state.random = random;
     save_checkpoint(save, *run.student, &runner.optimizer(), state, &opponent);
   }
-  t.student = state_of(*run.student);
-  t.discriminator = state_of(*opponent.module);
+  t.student = weights_of(*run.student);
+  t.discriminator = weights_of(*opponent.module);
   for (const Optimizer::State& s : opponent.optimizer->state())
     for (const float v : s.buffer.to_vector()) t.moments.push_back(v);
   t.captured = runner.captured();
@@ -233,8 +219,8 @@ TEST_CASE("adversarial training: interrupted, resumed, and exported without its 
     Recorder recorder;
     recorder.stop = stop;
     run_training(*run.task, loader, o, recorder, resume, stop);
-    std::vector<float> all = state_of(*run.student);
-    for (const float v : state_of(run.task->opponent()->model())) all.push_back(v);
+    std::vector<float> all = weights_of(*run.student);
+    for (const float v : weights_of(run.task->opponent()->model())) all.push_back(v);
     return all;
   };
   const std::vector<float> expected = train(whole.path(), {}, nullptr);

@@ -2,8 +2,6 @@
 // steps (learning rate, warm-up, dropout, clipping, micro-batches, a batch of another size, a resumed run).
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include "distill/distillation.h"
 #include "distill/step_runner.h"
 #include "engine/io/checkpoint.h"
@@ -12,6 +10,7 @@
 #include "kernels/error.h"
 #include "tests/harness/op_case.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/harness/weights.h"
 
 namespace gf::test {
 namespace {
@@ -59,19 +58,10 @@ struct Nets {
 };
 
 std::vector<float> state_of(const Module& m, const Optimizer& optimizer) {
-  std::vector<float> all;
-  const auto add = [&](const Tensor& t) {
-    const std::vector<float> v = t.to_vector();
-    all.insert(all.end(), v.begin(), v.end());
-  };
-  for (const NamedTensor& p : m.parameters()) add(p.tensor);
-  for (const NamedTensor& b : m.buffers()) add(b.tensor);
-  for (const Optimizer::State& s : optimizer.state()) add(s.buffer);
+  std::vector<float> all = weights_of(m);
+  for (const Optimizer::State& s : optimizer.state())
+    for (const float v : s.buffer.to_vector()) all.push_back(v);
   return all;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 struct Trace {

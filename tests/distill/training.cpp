@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstring>
 
 #include "data/loader.h"
 #include "distill/distillation.h"
@@ -16,6 +15,7 @@
 #include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
 #include "tests/harness/discs.h"
+#include "tests/harness/weights.h"
 
 using namespace gf;
 using namespace gf::test;
@@ -62,20 +62,6 @@ struct Recorder : TrainingObserver {
   }
   void validated(std::int64_t, const Validation& v, bool) override { scores.push_back(v.score); }
 };
-
-std::vector<float> weights_of(const Module& m) {
-  std::vector<float> all;
-  for (const auto& list : {m.parameters(), m.buffers()})
-    for (const NamedTensor& t : list) {
-      const std::vector<float> v = t.tensor.to_vector();
-      all.insert(all.end(), v.begin(), v.end());
-    }
-  return all;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 struct Supervised {
   std::unique_ptr<Network> network;
