@@ -15,6 +15,8 @@ struct RunFlags {
   std::string amp;   // instead of train.amp
   int threads = -1;  // instead of train.threads
   bool resume = false, overwrite = false, quiet = false;
+  // Title of the bar of a run that is a part of something larger: nothing else is printed and no report is made.
+  std::string part_of;
 };
 
 struct TrainFlags : RunFlags {
@@ -54,6 +56,14 @@ struct DemoFlags {
   int threads = 0;
 };
 
+struct ExperimentFlags {
+  std::string file, output, device = "auto";  // output: instead of the file's
+  std::vector<std::string> sets, data, only;  // data: FOLDER or NAME=FOLDER; only: parts of row ids, * for anything
+  int threads = 0;
+  double time_limit = 0;  // seconds; 0: none
+  bool list = false, retry_failed = false, overwrite = false, quiet = false;
+};
+
 struct SelftestFlags {
   std::string device = "auto", json, dtype = "f32";
   std::vector<std::string> families;  // empty: all
@@ -81,6 +91,7 @@ int predict_command(const PredictFlags& flags);
 int split_command(const SplitFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
+int experiment_command(const ExperimentFlags& flags);
 int bench_kernels_command(const BenchKernelsFlags& flags);
 int bench_step_command(const BenchStepFlags& flags);
 int selftest_command(const SelftestFlags& flags);
