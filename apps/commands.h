@@ -57,7 +57,7 @@ struct DemoFlags {
 };
 
 struct ExperimentFlags {
-  std::string file, output, device = "auto";  // output: instead of the file's
+  std::string file, output, runs, device = "auto";  // output, runs: instead of the file's
   std::vector<std::string> sets, data, only;  // data: FOLDER or NAME=FOLDER; only: parts of row ids, * for anything
   int threads = 0;
   double time_limit = 0;  // seconds; 0: none

@@ -175,9 +175,10 @@ int experiment_command(const ExperimentFlags& flags) {
   stop_requested();
   ExperimentFile file = load_experiment(flags.file);
   if (!flags.output.empty()) {
-    if (file.runs == file.output + "/runs") file.runs = flags.output + "/runs";
     file.output = flags.output;
+    file.runs = flags.output + "/runs";
   }
+  if (!flags.runs.empty()) file.runs = flags.runs;
   ExperimentPlan plan = plan_experiment(file, flags.sets, flags.data);
   keep_rows(plan, flags.only);
   for (const std::string& note : plan.notes) fmt::print(stderr, "note: {}\n", note);

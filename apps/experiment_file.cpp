@@ -64,8 +64,8 @@ class Reader {
     if (const toml::node* node = table_.get("output"); node && node->is_table())
       refuse("[output] has no place in an experiment", place(path_, *node), "output = \"FOLDER\"", "a section");
     if (const auto text = take_text("output")) out_.output = *text;
-    take_numbers("seeds", out_.seeds);
-    take_numbers("labelled", out_.labelled);
+    take_numbers(table_, "seeds", out_.seeds);
+    take_numbers(table_, "labelled", out_.labelled);
     if (const toml::node* node = table_.get("alone")) {
       if (!node->is_boolean()) refuse("wrong type of alone", place(path_, *node), "true or false");
       out_.alone = node->as_boolean()->get();
@@ -90,8 +90,8 @@ class Reader {
     return text;
   }
 
-  void take_numbers(const char* key, std::vector<std::int64_t>& out) {
-    const toml::node* node = table_.get(key);
+  void take_numbers(toml::table& table, const char* key, std::vector<std::int64_t>& out) {
+    const toml::node* node = table.get(key);
     if (!node) return;
     const std::string where = place(path_, *node);
     const toml::array* list = node->as_array();
@@ -104,7 +104,7 @@ class Reader {
         refuse(fmt::format("an entry of {} comes twice", key), where, {}, std::to_string(number->get()));
       out.push_back(number->get());
     }
-    table_.erase(key);
+    table.erase(key);
   }
 
   void take_entries(const char* key, std::vector<ExperimentEntry>& out) {
@@ -120,7 +120,7 @@ class Reader {
       const toml::node* name = table.get("name");
       if (!name || !name->is_string() || slug_of(name->as_string()->get()).empty())
         refuse(fmt::format("[[{}]] without a name", key), where, "name = \"...\" for the tables");
-      ExperimentEntry entry{name->as_string()->get(), slug_of(name->as_string()->get()), nullptr};
+      ExperimentEntry entry{name->as_string()->get(), slug_of(name->as_string()->get()), {}, nullptr};
       for (const ExperimentEntry& other : out)
         if (other.slug == entry.slug)
           refuse(fmt::format("two [[{}]] of one name", key), where, "a name of its own for each",
@@ -128,6 +128,7 @@ class Reader {
       if (std::string(key) == "method" && (entry.slug == "alone" || entry.slug == "teacher"))
         refuse("the name is taken", where, "another name than that of the runs without a method", entry.name);
       table.erase("name");
+      if (std::string(key) == "dataset") take_numbers(table, "labelled", entry.labelled);
       entry.layer = std::make_shared<const ConfigLayer>(ConfigLayer{std::move(table), path_});
       out.push_back(std::move(entry));
     }
@@ -166,7 +167,7 @@ ExperimentFile load_experiment(const std::string& path) {
   if (file.labelled.empty()) file.labelled = {0};
   if (file.datasets.empty()) {
     const std::string layout = layered_config(file, {}, {}).data.layout;
-    file.datasets.push_back({layout, layout, std::make_shared<const ConfigLayer>(ConfigLayer{{}, path})});
+    file.datasets.push_back({layout, layout, {}, std::make_shared<const ConfigLayer>(ConfigLayer{{}, path})});
   }
   if (file.teachers.empty() && file.students.empty())
     refuse("nothing to train", path, "[[teacher]] or [[student]]", "neither");

@@ -8,7 +8,8 @@
 //   runs = "runs/shared"             folder of the runs themselves (default OUTPUT/runs): experiments that share it
 //                                    train what they have in common once
 //   [data] [train] [optim] ...       configuration keys of all runs
-//   [[dataset]] [[teacher]] [[student]] [[method]]   `name` and configuration keys: model.arch = "enet"
+//   [[dataset]] [[teacher]] [[student]] [[method]]   `name` and configuration keys: model.arch = "enet"; a data set may
+//                                    have its own `labelled`
 //
 // A run's configuration is the common part, then its data set's entry, its teacher's or its student's, its method's,
 // and --set last. A list of entries replaces the included file's. Wrong keys are refused with file and line
@@ -26,8 +27,9 @@ namespace gf {
 struct ConfigLayer;  // a TOML table with the file it came from
 
 struct ExperimentEntry {
-  std::string name;  // in tables
-  std::string slug;  // in row ids and folder names: letters, digits, . _ - +
+  std::string name;                    // in tables
+  std::string slug;                    // in row ids and folder names: letters, digits, . _ - +
+  std::vector<std::int64_t> labelled;  // of a data set, instead of the experiment's; empty: those
   std::shared_ptr<const ConfigLayer> layer;
 };
 

@@ -10,8 +10,6 @@
 #include "apps/config_settings.h"
 #include "apps/session.h"
 #include "data/split_file.h"
-#include "distill/baselines/method.h"
-#include "distill/taps.h"
 #include "kernels/error.h"
 #include "kernels/philox.h"
 #include "models/network.h"
@@ -68,9 +66,9 @@ class Planner {
     }
     if (sets_.empty()) refuse("no data set", file_.path, "data.root of one", "none", "give it: --data FOLDER");
     for (const std::int64_t seed : file_.seeds)
-      for (const std::int64_t labelled : file_.labelled)
-        for (const ExperimentEntry& d : file_.datasets)
-          if (sets_.contains(d.name)) block(d, labelled, seed);
+      for (const ExperimentEntry& d : file_.datasets)
+        if (sets_.contains(d.name))
+          for (const std::int64_t labelled : shares_of(d)) block(d, labelled, seed);
     std::set<std::string> ids;
     for (const RowPlan& row : plan_.rows)
       if (!ids.insert(row.id).second)
@@ -80,6 +78,10 @@ class Planner {
   ExperimentPlan take() { return std::move(plan_); }
 
  private:
+  const std::vector<std::int64_t>& shares_of(const ExperimentEntry& d) const {
+    return d.labelled.empty() ? file_.labelled : d.labelled;
+  }
+
   // All rows of one data set, share and seed.
   void block(const ExperimentEntry& d, std::int64_t labelled, std::int64_t seed) {
     const std::string share = labelled > 0 ? fmt::format("labelled{}", labelled) : "";
@@ -204,7 +206,7 @@ class Planner {
     const std::string folder = b.folder + "/students/" + s.slug + "/" + t.slug + "/" + m.slug + "/" + b.seed_name;
     Config c = config(b, {&b.dataset, &s, &m}, folder);
     check_budget(c, layered_config(file_, {&b.dataset, &s}, sets_[b.dataset.name]), m);
-    if (c.distill.semi_supervised && b.labelled == 0 && file_.labelled.size() > 1) return {};
+    if (c.distill.semi_supervised && b.labelled == 0 && shares_of(b.dataset).size() > 1) return {};
     c.distill.teacher = plan_.stages[teacher_stage].folder + "/checkpoints/best.gfm";
     std::optional<std::size_t> paraphrasers;
     if (needs_paraphrasers(c)) {
@@ -226,7 +228,7 @@ class Planner {
              budget(method), "set train.* in [[dataset]], [[student]] or for all");
   }
 
-  // Those settings alone that a paraphraser's training looks at, so that methods share it.
+  // Those settings alone that a paraphraser's training looks at, so that methods and students share it.
   std::size_t paraphrase(const Block& b, const ExperimentEntry& t, std::size_t teacher_stage, const Config& student) {
     Config c;
     c.data = student.data;
@@ -235,18 +237,26 @@ class Planner {
     c.train.epochs = TrainConfig().epochs;
     c.distill.teacher = student.distill.teacher;
     c.distill.teacher_taps = student.distill.teacher_taps;
+    c.distill.graph = which_layers(student.distill.graph);
     c.paraphrase = student.paraphrase;
-    if (c.paraphrase.factors == 0) c.paraphrase.factors = factors_of(student);
-    c.model.in_channels = student.model.in_channels;
-    c.model.num_classes = student.model.num_classes;
+    if (student.distill.student_taps.empty() && c.distill.graph == GraphConfig()) {
+      c.model.in_channels = student.model.in_channels;
+      c.model.num_classes = student.model.num_classes;
+      if (c.paraphrase.factors == 0)
+        c.paraphrase.factors =
+            static_cast<int>(make_network(student.model.arch, {.width = student.model.width})->tap_channels());
+    } else {  // only the student itself tells how many factors each pair needs
+      c.model = student.model;
+      c.distill.student_taps = student.distill.student_taps;
+    }
     Config nameable = c;
     nameable.train.seed = TrainConfig().seed;  // is in the name already
-    const std::string text = settings_text(nameable);
-    const std::string above = fmt::format("{}-factors{}-{:06x}", plan_.stages[teacher_stage].folder,
-                                          c.paraphrase.factors, named_stream(text) & 0xffffff);
+    const std::string factors = c.paraphrase.factors > 0 ? std::to_string(c.paraphrase.factors) : student.model.arch;
+    const std::string above = fmt::format("{}-factors{}-{:06x}", plan_.stages[teacher_stage].folder, factors,
+                                          named_stream(settings_text(nameable)) & 0xffffff);
     c.output.dir = above;
     return stage({StageKind::paraphrase,
-                  fmt::format("paraphrasers of {}, {} factors, {}", t.name, c.paraphrase.factors, b.text()),
+                  fmt::format("paraphrasers of {}, {} factors, {}", t.name, factors, b.text()),
                   above + kParaphraserFolder,
                   b.dataset.name + " paraphrasers " + t.name,
                   c,
@@ -255,15 +265,17 @@ class Planner {
                   {}});
   }
 
-  int factors_of(const Config& student) {
-    Config c = student;
-    if (c.model.num_classes == 0) c.model.num_classes = 2;
-    const std::string key = fmt::format("{} {} {} {}", c.model.arch, c.model.width, c.model.in_channels,
-                                        fmt::join(c.distill.student_taps, " "));
-    if (const auto it = factors_.find(key); it != factors_.end()) return it->second;
-    const auto network = make_network(c.model.arch, network_options(c));
-    return factors_[key] = static_cast<int>(
-               graph_flow_factors(*network, tap_pair(c.distill.student_taps, *network), c.model.in_channels));
+  // Of [distill.graph], without what only the loss looks at.
+  static GraphConfig which_layers(GraphConfig g) {
+    const GraphConfig usual;
+    g.vertex_weight = usual.vertex_weight;
+    g.edge_weight = usual.edge_weight;
+    g.k = usual.k;
+    g.edges = usual.edges;
+    g.salience = usual.salience;
+    g.absolute = usual.absolute;
+    g.reduction = usual.reduction;
+    return g;
   }
 
   void row(RowPlan r) { plan_.rows.push_back(std::move(r)); }
@@ -272,7 +284,6 @@ class Planner {
   const std::vector<std::string>& overrides_;
   ExperimentPlan plan_;
   std::map<std::string, std::vector<std::string>> sets_;  // by data set: --set and its root
-  std::map<std::string, int> factors_;
 };
 
 }  // namespace

@@ -43,7 +43,6 @@ ordered_json means_of(const SegmentationScores& s) {
           {"hd95", number(s.mean_hd95())},
           {"dice_pooled", number(s.pooled().foreground_dice())},
           {"iou_pooled", number(s.pooled().foreground_iou())},
-          {"cases", s.cases().size()},
           {"classes", classes}};
 }
 

@@ -192,7 +192,9 @@ int main(int argc, char** argv) {
   sub->add_flag("--overwrite", experiment.overwrite, "Make anew what was made with other settings");
   sub->add_option("--set", experiment.sets, "a.b=c lays one value over every configuration (repeatable)")
       ->allow_extra_args(false);
-  sub->add_option("-o,--output", experiment.output, "Folder, instead of the file's");
+  sub->add_option("-o,--output", experiment.output, "Folder of everything, instead of the file's");
+  sub->add_option("--runs", experiment.runs,
+                  "Folder of the runs themselves, for experiments to share: what they have in common is trained once");
   sub->add_flag("-q,--quiet", experiment.quiet, "No progress bars, rows only");
   add_device_flag(*sub, experiment.device);
   sub->add_option("--threads", experiment.threads, "CPU threads, 0: one a core")->capture_default_str();
