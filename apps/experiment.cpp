@@ -18,6 +18,7 @@
 #include "apps/file_lock.h"
 #include "apps/interrupt.h"
 #include "apps/session.h"
+#include "engine/io/atomic_file.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -188,6 +189,7 @@ int experiment_command(const ExperimentFlags& flags) {
     if (s.config.train.amp == "bf16") require_bf16_device("train.amp = \"bf16\"", flags.device);
   const Device device = start_engine(flags.device, flags.threads, flags.quiet);
   open_data(plan);
+  remove_stale_partials(plan.output + "/rows");
   if (!flags.overwrite) refuse_other_settings(plan);
   ExperimentRun(plan, flags, device, start).go();
   return summary(plan);

@@ -1,6 +1,7 @@
 #include "apps/experiment_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <optional>
 
@@ -64,8 +65,8 @@ class Reader {
     if (const toml::node* node = table_.get("output"); node && node->is_table())
       refuse("[output] has no place in an experiment", place(path_, *node), "output = \"FOLDER\"", "a section");
     if (const auto text = take_text("output")) out_.output = *text;
-    take_numbers(table_, "seeds", out_.seeds);
-    take_numbers(table_, "labelled", out_.labelled);
+    take_list("seeds", "whole numbers from 0", out_.seeds, number);
+    take_list("labelled", "numbers of cases from 0, or shares like \"20%\"", out_.labelled, share);
     if (const toml::node* node = table_.get("alone")) {
       if (!node->is_boolean()) refuse("wrong type of alone", place(path_, *node), "true or false");
       out_.alone = node->as_boolean()->get();
@@ -90,21 +91,39 @@ class Reader {
     return text;
   }
 
-  void take_numbers(toml::table& table, const char* key, std::vector<std::int64_t>& out) {
-    const toml::node* node = table.get(key);
+  template <class Value, class Read>
+  void take_list(const char* key, const std::string& expected, std::vector<Value>& out, const Read& read) {
+    const toml::node* node = table_.get(key);
     if (!node) return;
     const std::string where = place(path_, *node);
     const toml::array* list = node->as_array();
-    if (!list || list->empty()) refuse(fmt::format("wrong {}", key), where, "a list of whole numbers like [1, 2, 3]");
+    if (!list || list->empty()) refuse(fmt::format("wrong {}", key), where, "a list of " + expected);
     out.clear();
     for (const toml::node& entry : *list) {
-      const auto* number = entry.as_integer();
-      if (!number || number->get() < 0) refuse(fmt::format("wrong entry in {}", key), where, "whole numbers from 0");
-      if (std::find(out.begin(), out.end(), number->get()) != out.end())
-        refuse(fmt::format("an entry of {} comes twice", key), where, {}, std::to_string(number->get()));
-      out.push_back(number->get());
+      const std::optional<Value> value = read(entry);
+      if (!value) refuse(fmt::format("wrong entry in {}", key), where, expected);
+      if (std::find(out.begin(), out.end(), *value) != out.end())
+        refuse(fmt::format("an entry of {} comes twice", key), where);
+      out.push_back(*value);
     }
-    table.erase(key);
+    table_.erase(key);
+  }
+
+  static std::optional<std::int64_t> number(const toml::node& node) {
+    const auto* n = node.as_integer();
+    return n && n->get() >= 0 ? std::optional(n->get()) : std::nullopt;
+  }
+
+  // 20, or "20%".
+  static std::optional<LabelledShare> share(const toml::node& node) {
+    if (const auto n = number(node)) return LabelledShare{*n, false};
+    const auto* text = node.as_string();
+    if (!text || !text->get().ends_with('%')) return {};
+    LabelledShare s{0, true};
+    const std::string& t = text->get();
+    const auto [end, error] = std::from_chars(t.data(), t.data() + t.size() - 1, s.number);
+    if (error != std::errc() || end != t.data() + t.size() - 1 || s.number < 1 || s.number > 99) return {};
+    return s;
   }
 
   void take_entries(const char* key, std::vector<ExperimentEntry>& out) {
@@ -120,7 +139,7 @@ class Reader {
       const toml::node* name = table.get("name");
       if (!name || !name->is_string() || slug_of(name->as_string()->get()).empty())
         refuse(fmt::format("[[{}]] without a name", key), where, "name = \"...\" for the tables");
-      ExperimentEntry entry{name->as_string()->get(), slug_of(name->as_string()->get()), {}, nullptr};
+      ExperimentEntry entry{name->as_string()->get(), slug_of(name->as_string()->get()), nullptr};
       for (const ExperimentEntry& other : out)
         if (other.slug == entry.slug)
           refuse(fmt::format("two [[{}]] of one name", key), where, "a name of its own for each",
@@ -128,7 +147,6 @@ class Reader {
       if (std::string(key) == "method" && (entry.slug == "alone" || entry.slug == "teacher"))
         refuse("the name is taken", where, "another name than that of the runs without a method", entry.name);
       table.erase("name");
-      if (std::string(key) == "dataset") take_numbers(table, "labelled", entry.labelled);
       entry.layer = std::make_shared<const ConfigLayer>(ConfigLayer{std::move(table), path_});
       out.push_back(std::move(entry));
     }
@@ -164,10 +182,10 @@ ExperimentFile load_experiment(const std::string& path) {
   if (file.output.empty()) file.output = "runs/" + slug_of(file.name);
   if (file.runs.empty()) file.runs = file.output + "/runs";
   if (file.seeds.empty()) file.seeds = {1};
-  if (file.labelled.empty()) file.labelled = {0};
+  if (file.labelled.empty()) file.labelled = {LabelledShare()};
   if (file.datasets.empty()) {
     const std::string layout = layered_config(file, {}, {}).data.layout;
-    file.datasets.push_back({layout, layout, {}, std::make_shared<const ConfigLayer>(ConfigLayer{{}, path})});
+    file.datasets.push_back({layout, layout, std::make_shared<const ConfigLayer>(ConfigLayer{{}, path})});
   }
   if (file.teachers.empty() && file.students.empty())
     refuse("nothing to train", path, "[[teacher]] or [[student]]", "neither");

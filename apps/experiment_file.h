@@ -2,14 +2,13 @@
 // The file of `graphflow experiment`: what is compared with what.
 //
 //   name = "kd_comparison"           output = "runs/kd_comparison"   (default runs/NAME)
-//   seeds = [1, 2, 3]                labelled = [20, 60, 0]          (cases of the train part; 0: all, the default)
-//   alone = true                     the students without a teacher, too
-//   include = "setup.toml"           another such file that comes first; relative to this one
-//   runs = "runs/shared"             folder of the runs themselves (default OUTPUT/runs): experiments that share it
+//   seeds = [1, 2, 3]                labelled = [20, 60, 0]          or ["20%", 0]; of the train part's cases; 0: all,
+//   the default alone = true                     the students without a teacher, too include = "setup.toml" another
+//   such file that comes first; relative to this one runs = "runs/shared"             folder of the runs themselves
+//   (default OUTPUT/runs): experiments that share it
 //                                    train what they have in common once
 //   [data] [train] [optim] ...       configuration keys of all runs
-//   [[dataset]] [[teacher]] [[student]] [[method]]   `name` and configuration keys: model.arch = "enet"; a data set may
-//                                    have its own `labelled`
+//   [[dataset]] [[teacher]] [[student]] [[method]]   `name` and configuration keys: model.arch = "enet"
 //
 // A run's configuration is the common part, then its data set's entry, its teacher's or its student's, its method's,
 // and --set last. A list of entries replaces the included file's. Wrong keys are refused with file and line
@@ -26,16 +25,27 @@ namespace gf {
 
 struct ConfigLayer;  // a TOML table with the file it came from
 
+// How many cases of the train part keep their labels.
+struct LabelledShare {
+  std::int64_t number = 0;  // 0: all
+  bool percent = false;
+
+  bool all() const { return number == 0; }
+  std::string text() const { return std::to_string(number) + (percent ? "%" : ""); }
+  std::string slug() const { return std::to_string(number) + (percent ? "pc" : ""); }
+  bool operator==(const LabelledShare&) const = default;
+};
+
 struct ExperimentEntry {
-  std::string name;                    // in tables
-  std::string slug;                    // in row ids and folder names: letters, digits, . _ - +
-  std::vector<std::int64_t> labelled;  // of a data set, instead of the experiment's; empty: those
+  std::string name;  // in tables
+  std::string slug;  // in row ids and folder names: letters, digits, . _ - +
   std::shared_ptr<const ConfigLayer> layer;
 };
 
 struct ExperimentFile {
   std::string path, name, output, runs;
-  std::vector<std::int64_t> seeds, labelled;
+  std::vector<std::int64_t> seeds;
+  std::vector<LabelledShare> labelled;
   bool alone = true;
   std::vector<ExperimentEntry> datasets, teachers, students, methods;
   std::vector<std::shared_ptr<const ConfigLayer>> common;

@@ -1,6 +1,7 @@
 #include "apps/experiment_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -68,7 +69,7 @@ class Planner {
     for (const std::int64_t seed : file_.seeds)
       for (const ExperimentEntry& d : file_.datasets)
         if (sets_.contains(d.name))
-          for (const std::int64_t labelled : shares_of(d)) block(d, labelled, seed);
+          for (const LabelledShare& labelled : file_.labelled) block(d, labelled, seed);
     std::set<std::string> ids;
     for (const RowPlan& row : plan_.rows)
       if (!ids.insert(row.id).second)
@@ -78,13 +79,9 @@ class Planner {
   ExperimentPlan take() { return std::move(plan_); }
 
  private:
-  const std::vector<std::int64_t>& shares_of(const ExperimentEntry& d) const {
-    return d.labelled.empty() ? file_.labelled : d.labelled;
-  }
-
   // All rows of one data set, share and seed.
-  void block(const ExperimentEntry& d, std::int64_t labelled, std::int64_t seed) {
-    const std::string share = labelled > 0 ? fmt::format("labelled{}", labelled) : "";
+  void block(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
+    const std::string share = labelled.all() ? "" : "labelled" + labelled.slug();
     const Block b{d,
                   seed,
                   labelled,
@@ -95,58 +92,60 @@ class Planner {
     std::vector<std::size_t> teachers;
     for (const ExperimentEntry& t : file_.teachers) {
       teachers.push_back(teacher(b, t));
-      row({b.id + "." + t.slug + ".teacher." + b.seed_name,
-           "teacher",
-           d.name,
-           t.name,
-           {},
-           {},
-           seed,
-           labelled,
-           teachers.back()});
+      row({.id = b.id + "." + t.slug + ".teacher." + b.seed_name,
+           .role = "teacher",
+           .dataset = d.name,
+           .teacher = t.name,
+           .seed = seed,
+           .stage = teachers.back()});
     }
     for (const ExperimentEntry& s : file_.students) {
       if (file_.alone)
-        row({b.id + "." + s.slug + ".alone." + b.seed_name,
-             "student",
-             d.name,
-             {},
-             s.name,
-             {},
-             seed,
-             labelled,
-             alone(b, s)});
+        row({.id = b.id + "." + s.slug + ".alone." + b.seed_name,
+             .role = "student",
+             .dataset = d.name,
+             .student = s.name,
+             .seed = seed,
+             .stage = alone(b, s)});
       for (std::size_t t = 0; t < teachers.size(); ++t)
         for (const ExperimentEntry& m : file_.methods) {
           const std::size_t stages = plan_.stages.size();
           const std::optional<std::size_t> stage = method(b, file_.teachers[t], teachers[t], s, m);
           if (!stage) continue;
           if (*stage < stages) refuse("a method twice", file_.path, {}, m.name);
-          row({b.id + "." + file_.teachers[t].slug + "." + s.slug + "." + m.slug + "." + b.seed_name, "method", d.name,
-               file_.teachers[t].name, s.name, m.name, seed, labelled, *stage});
+          row({.id = b.id + "." + file_.teachers[t].slug + "." + s.slug + "." + m.slug + "." + b.seed_name,
+               .role = "method",
+               .dataset = d.name,
+               .teacher = file_.teachers[t].name,
+               .student = s.name,
+               .method = m.name,
+               .seed = seed,
+               .stage = *stage});
         }
     }
   }
 
   struct Block {
     const ExperimentEntry& dataset;
-    std::int64_t seed, labelled;
+    std::int64_t seed;
+    LabelledShare labelled;
     std::size_t data;
     std::string folder, id, seed_name;
+    std::string bar(const std::string& name) const { return fmt::format("{} seed {}", name, seed); }
     std::string text() const {
-      return dataset.name + (labelled > 0 ? fmt::format(", {} labelled", labelled) : "") +
+      return dataset.name + (labelled.all() ? "" : ", " + labelled.text() + " labelled") +
              fmt::format(", seed {}", seed);
     }
   };
 
-  std::size_t data(const ExperimentEntry& d, std::int64_t labelled, std::int64_t seed) {
+  std::size_t data(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
     DataPlan p;
     p.dataset = d.name;
     p.config.data = layered_config(file_, {&d}, sets_[d.name]).data;
     p.labelled = labelled;
     p.seed = static_cast<std::uint64_t>(seed);
-    if (labelled > 0)
-      p.split_file = fmt::format("{}/splits/{}.labelled{}.seed{}.csv", plan_.output, d.slug, labelled, seed);
+    if (!labelled.all())
+      p.split_file = fmt::format("{}/splits/{}.labelled{}.seed{}.csv", plan_.output, d.slug, labelled.slug(), seed);
     plan_.data.push_back(std::move(p));
     return plan_.data.size() - 1;
   }
@@ -158,7 +157,7 @@ class Planner {
       refuse("a network's entry changes the data set", file_.path, "data.root and data.split_file in [[dataset]]");
     c.train.seed = b.seed;
     c.output.dir = folder;
-    if (b.labelled > 0) c.data.split_file = plan_.data[b.data].split_file;
+    if (!b.labelled.all()) c.data.split_file = plan_.data[b.data].split_file;
     return c;
   }
 
@@ -178,26 +177,24 @@ class Planner {
 
   std::size_t teacher(const Block& b, const ExperimentEntry& t) {
     const std::string folder = b.folder + "/teachers/" + t.slug + "/" + b.seed_name;
-    return stage({StageKind::train,
-                  "teacher " + t.name + ", " + b.text(),
-                  folder,
-                  b.dataset.name + " " + t.name,
-                  supervised(config(b, {&b.dataset, &t}, folder)),
-                  b.data,
-                  {},
-                  {}});
+    return stage({.kind = StageKind::train,
+                  .title = "teacher " + t.name + ", " + b.text(),
+                  .bar = b.bar(t.name),
+                  .folder = folder,
+                  .group = b.dataset.name + " " + t.name,
+                  .config = supervised(config(b, {&b.dataset, &t}, folder)),
+                  .data = b.data});
   }
 
   std::size_t alone(const Block& b, const ExperimentEntry& s) {
     const std::string folder = b.folder + "/students/" + s.slug + "/alone/" + b.seed_name;
-    return stage({StageKind::train,
-                  s.name + " alone, " + b.text(),
-                  folder,
-                  b.dataset.name + " " + s.name,
-                  supervised(config(b, {&b.dataset, &s}, folder)),
-                  b.data,
-                  {},
-                  {}});
+    return stage({.kind = StageKind::train,
+                  .title = s.name + " alone, " + b.text(),
+                  .bar = b.bar(s.name),
+                  .folder = folder,
+                  .group = b.dataset.name + " " + s.name,
+                  .config = supervised(config(b, {&b.dataset, &s}, folder)),
+                  .data = b.data});
   }
 
   // Nothing for a semi-supervised method at the end of a row of shares, where every case is labelled.
@@ -206,7 +203,7 @@ class Planner {
     const std::string folder = b.folder + "/students/" + s.slug + "/" + t.slug + "/" + m.slug + "/" + b.seed_name;
     Config c = config(b, {&b.dataset, &s, &m}, folder);
     check_budget(c, layered_config(file_, {&b.dataset, &s}, sets_[b.dataset.name]), m);
-    if (c.distill.semi_supervised && b.labelled == 0 && shares_of(b.dataset).size() > 1) return {};
+    if (c.distill.semi_supervised && b.labelled.all() && file_.labelled.size() > 1) return {};
     c.distill.teacher = plan_.stages[teacher_stage].folder + "/checkpoints/best.gfm";
     std::optional<std::size_t> paraphrasers;
     if (needs_paraphrasers(c)) {
@@ -214,8 +211,15 @@ class Planner {
       c.distill.paraphrasers = plan_.stages[*paraphrasers].folder + "/checkpoints/best.gfm";
     }
     c.paraphrase = {};
-    return stage({StageKind::distill, s.name + " + " + m.name + " from " + t.name + ", " + b.text(), folder,
-                  b.dataset.name + " " + s.name + " " + m.name, std::move(c), b.data, teacher_stage, paraphrasers});
+    return stage({.kind = StageKind::distill,
+                  .title = s.name + " + " + m.name + " from " + t.name + ", " + b.text(),
+                  .bar = b.bar(m.name),
+                  .folder = folder,
+                  .group = b.dataset.name + " " + s.name + " " + m.name,
+                  .config = std::move(c),
+                  .data = b.data,
+                  .teacher = teacher_stage,
+                  .paraphrasers = paraphrasers});
   }
 
   void check_budget(const Config& method, const Config& alone, const ExperimentEntry& m) const {
@@ -255,14 +259,14 @@ class Planner {
     const std::string above = fmt::format("{}-factors{}-{:06x}", plan_.stages[teacher_stage].folder, factors,
                                           named_stream(settings_text(nameable)) & 0xffffff);
     c.output.dir = above;
-    return stage({StageKind::paraphrase,
-                  fmt::format("paraphrasers of {}, {} factors, {}", t.name, factors, b.text()),
-                  above + kParaphraserFolder,
-                  b.dataset.name + " paraphrasers " + t.name,
-                  c,
-                  b.data,
-                  teacher_stage,
-                  {}});
+    return stage({.kind = StageKind::paraphrase,
+                  .title = fmt::format("paraphrasers of {}, {} factors, {}", t.name, factors, b.text()),
+                  .bar = b.bar("paraphrasers"),
+                  .folder = above + kParaphraserFolder,
+                  .group = b.dataset.name + " paraphrasers " + t.name,
+                  .config = std::move(c),
+                  .data = b.data,
+                  .teacher = teacher_stage});
   }
 
   // Of [distill.graph], without what only the loss looks at.
@@ -311,16 +315,18 @@ void open_data(ExperimentPlan& plan) {
   for (DataPlan& p : plan.data) {
     if (!opened.contains(p.dataset)) opened.emplace(p.dataset, open_configured_dataset(p.config, 1));
     Dataset d = opened.at(p.dataset);
-    if (p.labelled > 0) {
-      keep_labels(d, p.labelled, p.seed);
+    const auto train_cases = std::count_if(d.cases.begin(), d.cases.end(), [](const Case& c) {
+      return c.split == Split::train || c.split == Split::unlabelled;
+    });
+    p.train_cases = train_cases;
+    if (!p.labelled.all()) {
+      p.labelled_cases = p.labelled.percent ? std::llround(0.01 * static_cast<double>(p.labelled.number * train_cases))
+                                            : p.labelled.number;
+      keep_labels(d, p.labelled_cases, p.seed);
       std::filesystem::create_directories(std::filesystem::path(p.split_file).parent_path());
       write_split(d, p.split_file);
     }
     p.fingerprint = split_fingerprint(d);
-    for (const Case& c : d.cases) {
-      p.labelled_cases += c.split == Split::train;
-      p.train_cases += c.split == Split::train || c.split == Split::unlabelled;
-    }
   }
 }
 

@@ -19,32 +19,34 @@ namespace gf {
 struct DataPlan {
   std::string dataset;  // the entry's name
   Config config;        // its [data]; split_file as the user gave it
-  std::int64_t labelled = 0;
+  LabelledShare labelled;
   std::uint64_t seed = 1;
   std::string split_file;  // that is written for `labelled`; empty: the data set's own parts
   // Filled by open_data().
   std::string fingerprint;
-  std::int64_t train_cases = 0, labelled_cases = 0;
+  std::int64_t train_cases = 0, labelled_cases = 0;  // labelled_cases: 0 for all; where patients have several cases,
+                                                     // the last one's may be a few more
 };
 
 enum class StageKind { train, paraphrase, distill };
 const char* name_of(StageKind kind);
 
 struct StagePlan {
-  StageKind kind;
+  StageKind kind = StageKind::train;
   std::string title;   // "teacher FANet x0.5, nuclei, seed 1"
+  std::string bar;     // "FANet x0.5 seed 1", for the progress bar
   std::string folder;  // its run folder
   std::string group;   // stages that take about the same time
   Config config;
-  std::size_t data = 0;                              // in ExperimentPlan::data
-  std::optional<std::size_t> teacher, paraphrasers;  // stages that come first
+  std::size_t data = 0;                                        // in ExperimentPlan::data
+  std::optional<std::size_t> teacher = {}, paraphrasers = {};  // stages that come first
 };
 
 struct RowPlan {
   std::string id;
   std::string role;  // teacher, student (alone), method
-  std::string dataset, teacher, student, method;
-  std::int64_t seed = 1, labelled = 0;
+  std::string dataset, teacher = {}, student = {}, method = {};
+  std::int64_t seed = 1;
   std::size_t stage = 0;
 };
 

@@ -164,7 +164,7 @@ int StageRunner::train(const StagePlan& s, bool resume) {
     flags.resume = resume;
     flags.overwrite = !resume;
     flags.quiet = flags_.quiet;
-    flags.part_of = s.title;
+    flags.part_of = s.bar;
     return flags;
   };
   switch (s.kind) {

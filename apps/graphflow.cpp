@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "`graphflow SUBCOMMAND --help` shows options and examples.\n"
-      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases failed, 5 out of memory, 130 interrupted.");
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases or rows failed, 5 out of memory, 130 interrupted.");
   int code = 0;
 
   TrainFlags train;

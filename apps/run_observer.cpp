@@ -20,6 +20,7 @@ void RunObserver::started(std::int64_t first_step) {
   Progress::Options options;
   if (talk_ == Talk::nothing || (talk_ == Talk::bar && !::isatty(::fileno(options.out))))
     options.mode = Progress::Mode::quiet;
+  options.erase = talk_ == Talk::bar;
   progress_.emplace(title_, total_, first_step, options);
   if (first_step > 0) note(fmt::format("resumed at step {}", first_step));
 }

@@ -219,12 +219,16 @@ TEST_CASE("experiment: rows of other settings or other data are never mixed") {
 TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are never read") {
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", out = t / "out";
-  write_text(file, experiment_text(t.path(), "labelled = [4, 0]\n") +
+  write_text(file, experiment_text(t.path(), "labelled = [4, \"50%\", 0]\n") +
                        "[[method]]\nname = \"Both\"\ndistill.semi_supervised = true\n");
   const std::string command = "experiment -q --threads 1 " + file;
   std::string list = run(command + " --list").text;
   CHECK(contains(list, "discs.labelled4.Large.Small.Both.seed1"));
   CHECK(!contains(list, "discs.Large.Small.Both.seed1"));  // nothing is unlabelled there
+
+  REQUIRE(run(command + " --only labelled50pc.Small.alone.seed2").code == 0);
+  CHECK(rows_of(out).at("discs.labelled50pc.Small.alone.seed2")["labelled"] == 6);
+  fs::remove_all(out);
 
   // Masks that no reader would take.
   REQUIRE(run(command + " --only nothing").code == 2);
@@ -271,7 +275,9 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   refuse(text + "optim.lr = \"fast\"\n", line());
   refuse("sedes = [1]\n" + text, "unknown word 'sedes' in the experiment: " + file + ":1; did you mean 'seeds'?");
   refuse("labelled = [4, 4]\n" + text, "twice");
-  refuse("labelled = [-4]\n" + text, "whole numbers from 0");
+  refuse("labelled = [-4]\n" + text, "numbers of cases from 0");
+  refuse("labelled = [\"half\"]\n" + text, "shares like \"20%\"");
+  refuse("labelled = [\"100%\"]\n" + text, "shares like \"20%\"");
   refuse(text + "train.seed = 3\n", "train.seed is the experiment's to decide: " + line());
   refuse(text + "distill.teacher = \"x.gfm\"\n", "distill.teacher is the experiment's to decide");
   refuse(text + "train.max_iterations = 8\n", "another budget");

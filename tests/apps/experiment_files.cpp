@@ -52,7 +52,7 @@ TEST_CASE("every shipped experiment plans, with the same data, schedule and teac
     CHECK(nuclei.rows.size() * 2 == plan.rows.size());
     CHECK(nuclei.notes.size() == 1);
   }
-  CHECK(files == 4);
+  CHECK(files == 5);
   CHECK(teachers.size() == 6);  // two data sets, three seeds
 }
 
@@ -84,6 +84,26 @@ TEST_CASE("the ablations vary what the paper's tables vary") {
   CHECK(weights_of("components") ==
         std::vector<Weights>{{1e-5, 1e-9, 0, 0}, {1e-5, 1e-9, 0.1, 0}, {1e-5, 1e-9, 0, 1}, {1e-5, 1e-9, 0.1, 1}});
   CHECK(weights_of("students_table") == std::vector<Weights>(3, {1e-5, 1e-9, 0.1, 1}));
+}
+
+TEST_CASE("the labelled share: teachers of every share, the unlabelled cases used where there are some") {
+  const ExperimentPlan plan = plan_of("labelled_share", {"nuclei=/data/nuclei"});
+  std::set<std::string> shares;
+  for (const RowPlan& row : plan.rows) {
+    const StagePlan& s = plan.stages[row.stage];
+    const DataPlan& data = plan.data[s.data];
+    shares.insert(data.labelled.text());
+    CHECK(s.config.data.split_file == data.split_file);
+    CHECK(data.split_file.empty() == data.labelled.all());
+    if (s.teacher) CHECK(plan.stages[*s.teacher].data == s.data);
+    if (s.paraphrasers) CHECK(plan.stages[*s.paraphrasers].data == s.data);
+    CHECK((s.config.distill.semi_supervised ? !data.labelled.all() : true));
+  }
+  CHECK(shares == std::set<std::string>{"0", "20%", "40%", "60%", "80%"});
+  const auto semi = std::count_if(plan.rows.begin(), plan.rows.end(), [&](const RowPlan& row) {
+    return plan.stages[row.stage].config.distill.semi_supervised;
+  });
+  CHECK(semi == 4 * 3);
 }
 
 TEST_CASE("stages that rows share are planned once") {
