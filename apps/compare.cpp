@@ -23,7 +23,9 @@ void write_comparison(const std::vector<std::string>& runs, const std::string& f
   write_file_atomically(base + ".md", markdown);
   write_file_atomically(base + ".csv", csv_of(c));
   write_file_atomically(base + "_cases.csv", cases_csv_of(c));
-  fmt::print("\nwritten: {0}.md {0}.csv {0}_cases.csv\n", base);
+  write_file_atomically(base + ".tex", latex_of(c));
+  write_file_atomically(base + ".html", html_of(c));
+  fmt::print("\nwritten: {0}.html {0}.md {0}.tex {0}.csv {0}_cases.csv\n", base);
 }
 
 int compare_command(const CompareFlags& flags) {

@@ -11,7 +11,7 @@ struct CompareOptions {
 };
 
 // Reads the runs (apps/compare/read_rows.h says what they may be), prints the comparison as Markdown and, where
-// `folder` is not empty, makes it and writes comparison.md, .csv and _cases.csv there.
+// `folder` is not empty, makes it and writes comparison.html, .md, .tex, .csv and _cases.csv there.
 void write_comparison(const std::vector<std::string>& runs, const std::string& folder,
                       const CompareOptions& options = {});
 

@@ -116,9 +116,10 @@ int main(int argc, char** argv) {
                   "Folders of graphflow experiment or their rows/*.json; run folders of train and distill, or a folder "
                   "of such")
       ->required();
-  sub->add_option("-o,--output", compare.output,
-                  "Folder for comparison.md, .csv and _cases.csv (default: the experiment's, where RUNS is "
-                  "one; else they are not written)");
+  sub->add_option(
+      "-o,--output", compare.output,
+      "Folder for comparison.html, .md, .tex, .csv and _cases.csv (default: the experiment's, where RUNS is "
+      "one; else they are not written)");
   sub->add_option("--split", compare.split, "test or val")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "val"}));

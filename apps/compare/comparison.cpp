@@ -17,8 +17,10 @@ namespace {
 
 const RunScores& scores_of(const RunRow& r, bool test) { return test ? r.test : r.validation; }
 
+const std::vector<std::string> kUsual{"dice", "iou", "hd95", "assd", "accuracy"};
+
 std::vector<std::string> metrics_of(const std::vector<RunRow>& rows, bool test) {
-  std::vector<std::string> metrics{"dice", "iou", "hd95", "assd", "accuracy"};
+  std::vector<std::string> metrics = kUsual;
   std::set<std::string> known;
   for (const RunRow& r : rows)
     for (const auto& [name, value] : scores_of(r, test).means)
@@ -166,12 +168,22 @@ Comparison compare_rows(std::vector<RunRow> rows, const std::string& split, std:
              "none", other ? std::string("try --split ") + (c.on_test ? "val" : "test") : "did every row fail?");
   }
   c.chosen = choose(c.metrics, std::move(chosen));
+  for (const std::string& m : c.metrics) {
+    const auto holds = [&](const std::vector<std::string>& list) {
+      return std::find(list.begin(), list.end(), m) != list.end();
+    };
+    if (holds(kUsual) || holds(c.chosen)) c.shown.push_back(m);
+  }
   c.groups = group_rows(c.rows);
   for (ComparedGroup& group : c.groups) {
     measure(group, c.metrics, c.on_test);
     for (const std::string& metric : c.metrics) weigh(group, metric, c.on_test);
     add_warnings(group, c.on_test);
   }
+  std::set<std::string> units;
+  for (const RunRow& r : c.rows)
+    if (!r.failed) units.insert(r.distance_unit);
+  if (units.size() == 1) c.distance_unit = *units.begin();
   if (!c.on_test) c.warnings.push_back("Validation scores: checkpoints were chosen on them.");
   return c;
 }

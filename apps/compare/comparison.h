@@ -74,6 +74,7 @@ struct ComparedModel {
 struct ComparedGroup {
   std::string dataset, student, teacher;
   std::optional<std::int64_t> labelled;
+  bool teacher_has_all_labels = false;     // and the others have not
   std::vector<ComparedModel> models = {};  // teacher, student alone, methods as they came
   std::vector<std::string> warnings = {};  // what makes the table less than it seems
 
@@ -85,7 +86,9 @@ struct Comparison {
   std::vector<RunRow> rows;          // the groups point into it
   bool on_test = true;               // the split
   std::vector<std::string> metrics;  // all that some row has, the usual ones first
+  std::vector<std::string> shown;    // in tables and plots: the usual and the chosen ones
   std::vector<std::string> chosen;   // those whose gains are shown
+  std::string distance_unit;         // of hd95; empty where rows do not say or disagree
   std::vector<ComparedGroup> groups;
   std::vector<std::string> warnings;  // of the whole
 

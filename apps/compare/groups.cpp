@@ -91,7 +91,8 @@ std::vector<ComparedGroup> group_rows(const std::vector<RunRow>& rows) {
       if (fits(r, g, !own_teacher)) add_row(g, r);
     std::stable_sort(g.models.begin(), g.models.end(),
                      [](const ComparedModel& a, const ComparedModel& b) { return a.role < b.role; });
-    if (!own_teacher && g.labelled && g.find(ModelRole::teacher))
+    g.teacher_has_all_labels = !own_teacher && g.labelled && g.find(ModelRole::teacher);
+    if (g.teacher_has_all_labels)
       g.warnings.push_back(fmt::format("The teacher {} was trained with all labels.", g.teacher));
   }
   return groups;

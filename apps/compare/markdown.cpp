@@ -58,6 +58,7 @@ std::string markdown_of(const Comparison& c) {
     s += "## " + cell(group.title) + "\n\n" + table_text(group.scores) + "\n";
     for (const ReportTable& t : group.gains)
       s += "**" + cell(t.title) + "**\n\n" + table_text(t) + "\n" + cell(t.note) + "\n\n";
+    if (!group.costs.rows.empty()) s += table_text(group.costs) + "\n";
     s += list(group.warnings, "**Note** ");
   }
   for (const std::string& note : reading_notes(c)) s += cell(note) + "\n";

@@ -23,7 +23,7 @@ RunRow read_row_file(const std::string& path);
 bool is_run_folder(const std::string& path);  // of train or distill; a paraphraser's is none
 // Of all run folders together, because only together they tell who was whose teacher: distilled are the runs of
 // `graphflow distill`; teacher, the run whose checkpoint one of them names; the others are students alone. Where
-// nothing was distilled, the network with the most parameters is the teacher of the others.
+// nothing was distilled on a data set and all its runs have ended, the network with the most parameters is the teacher.
 std::vector<RunRow> read_run_folders(const std::vector<std::string>& folders);
 
 }  // namespace gf

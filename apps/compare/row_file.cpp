@@ -66,6 +66,7 @@ class RowReader {
         r.macs_size.push_back(v.get<std::int64_t>());
       }
     }
+    r.distance_unit = text("distance_unit", "");
     r.test = scores("test", "cases");
     r.validation = scores("validation", "val_cases");
     return r;
@@ -121,6 +122,7 @@ class RowReader {
   RunScores scores(const char* means, const char* cases) const {
     RunScores s;
     if (const json* v = find(means)) s.means = values(*v, means);
+    s.means.erase("cases");  // their number
     const json* list = find(cases);
     if (!list) return s;
     if (!list->is_array()) wrong(cases, "a list of cases", list->dump());

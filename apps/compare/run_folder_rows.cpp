@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/compare/read_rows.h"
 #include "apps/config.h"
@@ -38,6 +41,11 @@ json read_json(const std::string& path) {
 double number(const json& object, const char* key) {
   const auto at = object.find(key);
   return at != object.end() && at->is_number() ? at->get<double>() : kUnknown;
+}
+
+std::string text(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : "";
 }
 
 double csv_number(const CsvTable& table, std::size_t row, const std::string& column) {
@@ -78,7 +86,7 @@ std::vector<RunCase> read_cases(const std::string& path) {
 }
 
 // Empty where the run has no scores of this split.
-RunScores read_scores(const std::string& folder) {
+RunScores read_scores(const std::string& folder, std::string& distance_unit) {
   RunScores s;
   const std::string file = folder + "/summary.json";
   if (!fs::exists(file)) return s;
@@ -86,6 +94,7 @@ RunScores read_scores(const std::string& folder) {
   if (!summary.is_object() || !summary.contains("foreground_mean"))
     bad_data("not scores of graphflow evaluate", file, "\"foreground_mean\"", "none");
   const json& mean = summary["foreground_mean"];
+  if (summary.contains("protocol")) distance_unit = text(summary["protocol"], "unit");
   s.means = {{"dice", number(mean, "Dice")},
              {"iou", number(mean, "IoU")},
              {"hd95", number(mean, "HD95")},
@@ -154,15 +163,14 @@ RunRecord read_record(const std::string& folder) {
   }
   if (fs::exists(folder + "/env.json")) {
     const json env = read_json(folder + "/env.json");
-    const auto text = [&](const char* key) {
-      return env.contains(key) && env[key].is_string() ? env[key].get<std::string>() : std::string();
-    };
-    row.device = text("device");
-    row.version = text("graphflow");
-    if (const std::string n = text("threads"); !n.empty()) row.threads = std::stoll(n);
+    row.device = text(env, "device");
+    row.version = text(env, "graphflow");
+    const std::string threads = text(env, "threads");
+    std::int64_t n = 0;
+    if (std::from_chars(threads.data(), threads.data() + threads.size(), n).ec == std::errc()) row.threads = n;
   }
-  row.test = read_scores(folder + "/test");
-  row.validation = read_scores(folder + "/validation");
+  row.test = read_scores(folder + "/test", row.distance_unit);
+  row.validation = read_scores(folder + "/validation", row.distance_unit);
   read_size(folder, row);
   if (row.test.means.empty() && row.validation.means.empty()) {
     row.failed = true;
@@ -188,24 +196,29 @@ std::string variant(const Config& first, const Config& other) {
   return text;
 }
 
+// With nothing distilled: the largest network of a data set, where all sizes are known and not the same.
+bool is_largest(const RunRecord& run, const std::vector<RunRecord>& runs) {
+  bool larger = false;
+  for (const RunRecord& r : runs) {
+    if (r.row.dataset != run.row.dataset) continue;
+    if (r.distilled() || !(run.row.parameters >= r.row.parameters)) return false;
+    larger |= run.row.parameters > r.row.parameters;
+  }
+  return larger;
+}
+
 void set_roles(std::vector<RunRecord>& runs) {
-  const bool any_distilled = std::any_of(runs.begin(), runs.end(), [](const RunRecord& r) { return r.distilled(); });
-  double most = 0;
-  for (const RunRecord& r : runs) most = std::max(most, std::isnan(r.row.parameters) ? 0 : r.row.parameters);
-  const bool sizes_differ = std::any_of(runs.begin(), runs.end(), [&](const RunRecord& r) {
-    return !std::isnan(r.row.parameters) && r.row.parameters < most;
-  });
+  std::vector<RunRecord*> teachers;
   for (RunRecord& r : runs) {
-    if (r.distilled()) continue;
     const fs::path self = fs::weakly_canonical(r.folder);
     const bool named = std::any_of(runs.begin(), runs.end(), [&](const RunRecord& d) {
       return d.distilled() && run_of(d.config.distill.teacher) == self;
     });
-    if (named || (!any_distilled && sizes_differ && r.row.parameters == most)) {
-      r.row.role = ModelRole::teacher;
-      r.row.teacher = r.row.student;
-      r.row.student.clear();
-    }
+    if (!r.distilled() && (named || is_largest(r, runs))) teachers.push_back(&r);
+  }
+  for (RunRecord* r : teachers) {
+    r->row.role = ModelRole::teacher;
+    r->row.teacher = std::exchange(r->row.student, "");
   }
   // A distilled run's teacher, by the configuration of the run its checkpoint belongs to; else by the checkpoint's
   // name.

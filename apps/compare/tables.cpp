@@ -35,7 +35,7 @@ std::string p_text(double p) {
 }
 
 std::string test_text(const WilcoxonTest& t) {
-  if (t.pairs == 0) return "no pairs";
+  if (t.pairs == 0) return "–";
   return t.method == WilcoxonMethod::none ? "all equal" : p_text(t.p);
 }
 
@@ -62,17 +62,25 @@ std::string gap_text(const ComparedModel& m, const Gain& g) {
 
 ReportTable scores_table(const Comparison& c, const ComparedGroup& group) {
   ReportTable t{.title = "Scores", .note = {}, .header = {"Model", "Seeds"}, .rows = {}};
-  for (const std::string& metric : c.metrics)
-    t.header.push_back(metric_title(metric) + (higher_is_better(metric) ? "" : " ↓"));
-  t.header.insert(t.header.end(), {"Parameters", "MACs", "Latency, ms", "Training"});
+  for (const std::string& metric : c.shown) t.header.push_back(metric_title(c, metric));
   for (const ComparedModel& m : group.models) {
     const std::string failed = m.failed.empty() ? "" : fmt::format(" ({} failed)", m.failed.size());
     std::vector<std::string> row{model_title(m), std::to_string(m.rows.size()) + failed};
-    for (const std::string& metric : c.metrics) row.push_back(spread_text(m.scores.at(metric), metric_digits(metric)));
-    row.insert(row.end(), {count_text(m.parameters), count_text(m.macs), score_text(m.latency_ms, 1),
-                           seconds_text(m.train_seconds)});
+    for (const std::string& metric : c.shown) row.push_back(spread_text(m.scores.at(metric), metric_digits(metric)));
     t.rows.push_back(std::move(row));
   }
+  return t;
+}
+
+ReportTable costs_table(const ComparedGroup& group) {
+  ReportTable t{.title = "Size and speed",
+                .note = {},
+                .header = {"Model", "Parameters", "MACs", "Latency, ms", "Training"},
+                .rows = {}};
+  for (const ComparedModel& m : group.models)
+    if (!m.rows.empty())
+      t.rows.push_back({model_title(m), count_text(m.parameters), count_text(m.macs), score_text(m.latency_ms, 1),
+                        seconds_text(m.train_seconds)});
   return t;
 }
 
@@ -127,6 +135,11 @@ ReportTable gains_table(const ComparedGroup& group, const std::string& metric) {
 
 }  // namespace
 
+std::string metric_title(const Comparison& c, const std::string& metric) {
+  if (higher_is_better(metric)) return metric_title(metric);
+  return metric_title(metric) + (c.distance_unit.empty() ? "" : ", " + c.distance_unit) + " ↓";
+}
+
 std::string metric_title(const std::string& metric) {
   for (const auto& [name, title] :
        {std::pair{"dice", "Dice"}, {"iou", "IoU"}, {"hd95", "HD95"}, {"assd", "ASSD"}, {"accuracy", "Accuracy"}})
@@ -142,10 +155,17 @@ std::string model_title(const ComparedModel& model) {
                                             : model.name;
 }
 
+std::string title_of(const Comparison& c) {
+  std::set<std::string> names;
+  for (const RunRow& r : c.rows) names.insert(r.experiment);
+  const bool one = names.size() == 1 && !names.begin()->empty() && names.begin()->find('/') == std::string::npos;
+  return one ? *names.begin() : "Comparison";
+}
+
 std::vector<GroupTables> tables_of(const Comparison& c) {
   std::vector<GroupTables> all;
   for (const ComparedGroup& group : c.groups) {
-    GroupTables t{group.title(), scores_table(c, group), {}, group.warnings};
+    GroupTables t{group.title(), scores_table(c, group), {}, costs_table(group), group.warnings};
     if (group.find(ModelRole::student))
       for (const std::string& metric : c.chosen) {
         ReportTable gains = gains_table(group, metric);

@@ -48,5 +48,5 @@ with open(os.path.join(HERE, "wilcoxon.csv"), "w", newline="") as f:
     out.writerow(["name", "plus", "p", "differences"])
     for name, d in CASES.items():
         p = wilcoxon(d, correction=False, method="auto").pvalue
-        plus = wilcoxon(d, correction=False, alternative="greater", method="asymptotic").statistic  # = the sum of positive ranks
+        plus = wilcoxon(d, alternative="greater", method="asymptotic").statistic  # of a one-sided test: that sum
         out.writerow([name, repr(float(plus)), repr(float(p)), " ".join(repr(float(v)) for v in d)])
