@@ -119,7 +119,8 @@ TEST_CASE("the test pairs cases, each averaged over the seeds that both models h
   add("KD", 2, mixed, 0.05);
   add("KD", 3, mixed, -0.05);
   add("AT", 3, better, -0.03);
-  add("AT", 4, none, 0.2);
+  add("AT", 4, none, 0.2);  // these two, the student has not
+  add("AT", 0, none, -0.2);
 
   const Comparison c = compare(rows);
   const Gain& kd = model(c.groups[0], "KD").gains.at("dice");
@@ -133,7 +134,7 @@ TEST_CASE("the test pairs cases, each averaged over the seeds that both models h
   CHECK(at.test.p == 2.0 / 64);
   CHECK(at.p_holm == 4.0 / 64);
   CHECK(kd.p_holm == 28.0 / 64);
-  CHECK(warned(c.groups[0], "KD lacks seeds 1, 4."));
+  CHECK(warned(c.groups[0], "KD lacks seeds 0, 1, 4."));
   CHECK(warned(c.groups[0], "AT lacks seeds 1, 2."));
   CHECK(warned(c.groups[0], "The teacher FANet is missing"));
 }
@@ -276,7 +277,9 @@ TEST_CASE("plots: a row a model, a curve a model against the labelled cases") {
   const auto& series = plots[0].series;
   REQUIRE(series.size() == 3);
   const auto named = [&](const std::string& name) {
-    return *std::find_if(series.begin(), series.end(), [&](const PlotSeries& s) { return s.name == name; });
+    const auto at = std::find_if(series.begin(), series.end(), [&](const PlotSeries& s) { return s.name == name; });
+    REQUIRE(at != series.end());
+    return *at;
   };
   CHECK(named("KD").x == std::vector<double>{20, 81});
   CHECK(named("KD").y[0] == doctest::Approx(0.67));
