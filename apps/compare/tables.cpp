@@ -182,7 +182,9 @@ std::vector<std::string> reading_notes(const Comparison& c) {
                   c.on_test ? "test" : "validation"),
       "Gain: mean of the model less mean of the student alone. p: Wilcoxon's signed-rank test, two-sided, paired by "
       "case, "
-      "each case's scores averaged over the seeds both have; Holm: corrected for the number of methods in the table.",
+      "each case's scores averaged over the seeds both have: it speaks of other cases for these trained models, not of "
+      "other "
+      "seeds. Holm: corrected for the number of methods in the table.",
       "Gap closed: (method − student alone) / (teacher − student alone), only where the teacher is better than the "
       "student "
       "alone by more than 2·√(s_T² + s_S²), s being the standard deviations over their seeds.",
