@@ -38,6 +38,10 @@ struct PredictFlags {
   int threads = 0, batch_size = 8;
   bool preview = false, keep_existing = false;
 };
+struct CompareFlags {
+  std::vector<std::string> runs, metrics;
+  std::string output, split = "test";
+};
 struct SplitFlags {
   std::string config, output = "split.csv";
   std::vector<std::string> sets;
@@ -88,6 +92,7 @@ int paraphrase_command(const DistillFlags& flags);
 int distill_command(const DistillFlags& flags);
 int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
+int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "apps/commands.h"
+#include "apps/compare.h"
 #include "apps/experiment_file.h"
 #include "apps/experiment_list.h"
 #include "apps/experiment_plan.h"
@@ -88,6 +89,17 @@ int summary(const ExperimentPlan& plan) {
   }
   if (interrupted_by_signal()) return kInterrupted;
   return failed > 0 ? static_cast<int>(ErrorKind::some_cases_failed) : 0;
+}
+
+// All rows there are, those of other processes and of other --only too.
+void compare(const ExperimentPlan& plan) {
+  bool done = false, tested = false;
+  for (const RowPlan& row : plan.rows) {
+    const RowStatus status = row_status(plan, row);
+    done |= status.state == RowState::done;
+    tested |= status.test_dice.has_value();
+  }
+  if (done) write_comparison({plan.output}, plan.output, {.split = tested ? "test" : "val", .metrics = {}});
 }
 
 class ExperimentRun {
@@ -191,7 +203,9 @@ int experiment_command(const ExperimentFlags& flags) {
   open_data(plan);
   remove_stale_partials(plan.output + "/rows");
   if (!flags.overwrite) refuse_other_settings(plan);
-  ExperimentRun(plan, flags, device, start).go();
+  ExperimentRun run(plan, flags, device, start);
+  run.go();
+  if (!interrupted_by_signal()) compare(plan);
   return summary(plan);
 }
 

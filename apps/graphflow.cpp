@@ -108,6 +108,29 @@ int main(int argc, char** argv) {
                "  graphflow evaluate -m best.gfm --split val --set eval.distance=voxel -o scores");
   sub->callback([&] { code = evaluate_command(evaluate); });
 
+  CompareFlags compare;
+  sub = app.add_subcommand("compare",
+                           "Teacher, student alone and methods in one table: spread over seeds, paired "
+                           "tests, and how much of the gap each method closed");
+  sub->add_option("runs", compare.runs,
+                  "Folders of graphflow experiment or their rows/*.json; run folders of train and distill, or a folder "
+                  "of such")
+      ->required();
+  sub->add_option(
+      "-o,--output", compare.output,
+      "Folder for comparison.html, .md, .tex, .csv and _cases.csv (default: the experiment's, where RUNS is "
+      "one; else they are not written)");
+  sub->add_option("--split", compare.split, "test or val")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"test", "val"}));
+  sub->add_option("--metric", compare.metrics, "Whose gains are shown (repeatable): dice, iou, hd95, ...; default dice")
+      ->allow_extra_args(false);
+  add_examples(*sub,
+               "  graphflow compare runs/nuclei_methods\n"
+               "  graphflow compare runs/nuclei_20 runs/nuclei_40 runs/nuclei_81 -o shares --metric dice --metric iou\n"
+               "  graphflow compare runs/demo/teacher runs/demo/student runs/demo/graph_flow --split val");
+  sub->callback([&] { code = compare_command(compare); });
+
   SplitFlags split;
   sub = app.add_subcommand("split", "Divide a data set: a labelled share for semi-supervised training, or folds");
   sub->add_option("-c,--config", split.config, "Configuration with the data set (TOML)");

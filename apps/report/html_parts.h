@@ -6,8 +6,6 @@
 
 namespace gf {
 
-const char* html_style();
-
 // Of a model in every chart and table: the teacher's, the student's, then one for each further model.
 int model_color(const ReportData& data, std::size_t model);
 

@@ -4,23 +4,13 @@
 
 #include <cmath>
 
+#include "apps/report/html_page.h"
 #include "apps/report/html_parts.h"
 #include "apps/report/html_text.h"
 #include "engine/io/atomic_file.h"
 
 namespace gf {
 namespace {
-
-std::string section(const std::string& title, const std::string& html) {
-  return html.empty() ? "" : "<section><h2>" + html_escape(title) + "</h2>\n" + html + "</section>\n";
-}
-
-std::string list(const char* kind, const std::vector<std::string>& lines) {
-  if (lines.empty()) return {};
-  std::string s = fmt::format("<ul{}>", kind);
-  for (const std::string& line : lines) s += "<li>" + html_escape(line) + "</li>";
-  return s + "</ul>\n";
-}
 
 // The numbers one looks for first: mean Dice of every model, and how much of the gap distillation closed.
 std::string key_figures(const ReportData& data) {
@@ -61,10 +51,9 @@ std::string dice_chart(const ReportData& data) {
 }
 
 std::string curve_grid(const ReportData& data) {
-  if (data.curves.empty()) return {};
-  std::string s = "<div class=\"plots\">\n";
-  for (const LinePlot& plot : data.curves) s += "<div class=\"card scroll\">" + line_plot_svg(plot) + "</div>\n";
-  return s + "</div>\n";
+  std::vector<std::string> plots;
+  for (const LinePlot& plot : data.curves) plots.push_back(line_plot_svg(plot));
+  return html_plots(plots);
 }
 
 std::string details(const std::string& title, const std::string& html) {
@@ -80,39 +69,29 @@ std::string environment_table(const ReportData& data) {
 }  // namespace
 
 std::string html_report(const ReportData& data) {
-  std::string s =
-      "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>" +
-      html_escape(data.title) + "</title>\n<style>" + html_style() +
-      "</style>\n</head>\n<body>\n<main>\n<header>\n<h1>" + html_escape(data.title) + "</h1>\n";
-  if (!data.subtitle.empty()) s += "<p class=\"lead\">" + html_escape(data.subtitle) + "</p>\n";
-  s += list(" class=\"notes\"", data.notes);
-  if (!data.warnings.empty())
-    s += "<div class=\"warnings\"><strong>Please note</strong>" + list("", data.warnings) + "</div>\n";
-  s += key_figures(data) + "</header>\n";
-
+  std::string s;
   if (!data.models.empty()) {
-    s += section("Models", model_table(data));
-    s += section("Per class", "<div class=\"stack\">" + dice_chart(data) + per_class_tables(data) + "</div>\n");
+    s += html_section("Models", model_table(data));
+    s += html_section("Per class", "<div class=\"stack\">" + dice_chart(data) + per_class_tables(data) + "</div>\n");
   }
-  if (!data.overlays.empty()) s += section("Cases", overlay_grid(data));
-  s += section("Training", curve_grid(data));
+  if (!data.overlays.empty()) s += html_section("Cases", overlay_grid(data));
+  s += html_section("Training", curve_grid(data));
   for (const ReportTable& table : data.tables) {
-    s += section(table.title, (table.note.empty() ? "" : "<p class=\"muted\">" + html_escape(table.note) + "</p>\n") +
-                                  plain_table(table));
+    s += html_section(
+        table.title,
+        (table.note.empty() ? "" : "<p class=\"muted\">" + html_escape(table.note) + "</p>\n") + plain_table(table));
   }
   std::string setting;
   for (const auto& [name, text] : data.configs)
     setting += details("Configuration: " + name, "<pre>" + html_escape(text) + "</pre>");
   if (const std::string table = environment_table(data); !table.empty()) setting += "<h3>Environment</h3>\n" + table;
-  s += section("How it was run", setting);
-  s += "<footer>\n<p>Dice = 2|A∩B| / (|A|+|B|), IoU = |A∩B| / |A∪B|; HD95: 95th percentile of the pooled surface "
-       "distances "
+  s += html_section("How it was run", setting);
+  return html_page(
+      {data.title, data.subtitle, data.notes, data.warnings, key_figures(data), s,
+       "<p>Dice = 2|A∩B| / (|A|+|B|), IoU = |A∩B| / |A∪B|; HD95: 95th percentile of the pooled surface distances "
        "of both directions. Means leave out the background. Gap closed: (distilled − student) / (teacher − student) in "
-       "mean "
-       "Dice. MACs: multiply-accumulate operations of one picture. Latency: one picture, median after warm-up.</p>\n"
-       "<p>For research only, not for diagnosis. Written by graphflow.</p>\n</footer>\n</main>\n</body>\n</html>\n";
-  return s;
+       "mean Dice. MACs: multiply-accumulate operations of one picture. Latency: one picture, median after warm-up."
+       "</p>\n"});
 }
 
 void write_html_report(const std::string& path, const ReportData& data) {

@@ -1,6 +1,5 @@
 #pragma once
-// A comparison as one self-contained HTML file: no script, no font or picture from elsewhere, readable on a phone, in
-// light and dark, and when printed. Well-formed as XML, so that it can be checked and processed.
+// The report of a run as one self-contained HTML page (html_page.h).
 #include <string>
 
 #include "apps/report/report_data.h"

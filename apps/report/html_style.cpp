@@ -1,5 +1,5 @@
 // The report's style sheet: one set of colours for light, one for dark, taken from the reader's system.
-#include "apps/report/html_parts.h"
+#include "apps/report/html_page.h"
 
 namespace gf {
 

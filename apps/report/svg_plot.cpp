@@ -62,6 +62,39 @@ std::vector<Point> thinned(const std::vector<Point>& points, double columns) {
   return out;
 }
 
+double spread_at(const PlotSeries& s, std::size_t i) {
+  return i < s.spread.size() && std::isfinite(s.spread[i]) ? s.spread[i] : 0;
+}
+
+// The band, broken where the line breaks; of a lonely point a bar.
+std::string draw_band(const PlotSeries& s, const Axes& axes, const std::string& color) {
+  std::string out, upper, lower;
+  std::size_t points = 0;
+  const auto end_run = [&] {
+    if (points > 1)
+      out += fmt::format("<path d=\"M{}L{}Z\" style=\"fill:{};fill-opacity:.14\"/>\n", upper.substr(1), lower.substr(1),
+                         color);
+    else if (points == 1)
+      out += fmt::format("<path d=\"M{}L{}\" style=\"stroke:{};stroke-width:6;stroke-opacity:.3\"/>\n", upper.substr(1),
+                         lower.substr(1), color);
+    upper = lower = "";
+    points = 0;
+  };
+  for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
+    const double high = s.y[i] + spread_at(s, i), low = s.y[i] - spread_at(s, i);
+    if (!std::isfinite(s.x[i]) || !drawable(high, axes.log_y) || !drawable(low, axes.log_y)) {
+      end_run();
+      continue;
+    }
+    const auto y = [&](double v) { return axes.py(std::clamp(v, axes.y_low, axes.y_high)); };
+    upper += fmt::format("L{:.1f} {:.1f}", axes.px(s.x[i]), y(high));
+    lower = fmt::format("L{:.1f} {:.1f}", axes.px(s.x[i]), y(low)) + lower;
+    ++points;
+  }
+  end_run();
+  return out;
+}
+
 std::string draw_series(const PlotSeries& s, const Axes& axes, const std::string& color) {
   std::string path, marks;
   std::vector<Point> run;
@@ -110,7 +143,8 @@ std::string line_plot_svg(const LinePlot& plot, int width, int height) {
     for (std::size_t j = 0; j < std::min(s.x.size(), s.y.size()); ++j) {
       if (!std::isfinite(s.x[j]) || !drawable(s.y[j], plot.log_y)) continue;
       x.add(s.x[j]);
-      y.add(s.y[j]);
+      for (const double v : {s.y[j] - spread_at(s, j), s.y[j] + spread_at(s, j)})
+        if (drawable(v, plot.log_y)) y.add(v);
     }
   }
   x = usable(x, false);
@@ -123,6 +157,10 @@ std::string line_plot_svg(const LinePlot& plot, int width, int height) {
             y.low, y.high, plot.log_y};
   std::vector<Tick> y_ticks = plot.log_y ? log_ticks(y.low, y.high) : linear_ticks(y.low, y.high, 5);
   out += draw_axes(axes, linear_ticks(x.low, x.high, 6), y_ticks, plot.x_label, plot.y_label);
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    if (!plot.series[i].spread.empty())
+      out += draw_band(plot.series[i], axes, series_color(color_index(plot.series[i].color, i)));
+  }
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     out += draw_series(plot.series[i], axes, series_color(color_index(plot.series[i].color, i)));
   }

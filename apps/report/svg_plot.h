@@ -16,7 +16,8 @@ std::string series_color(int index);
 struct PlotSeries {
   std::string name;
   std::vector<double> x = {}, y = {};
-  int color = -1;  // of series_color; -1: its place in the plot
+  std::vector<double> spread = {};  // a band of y - spread to y + spread; NaN, or none at all: no band there
+  int color = -1;                   // of series_color; -1: its place in the plot
   bool dashed = false;
 };
 

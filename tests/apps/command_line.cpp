@@ -69,6 +69,12 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
     CHECK_MESSAGE(report.find(text) != std::string::npos, text);
   CHECK(read_text(flow + "/metrics.csv").find("share_edge") != std::string::npos);
 
+  o = run("compare " + teacher + " " + alone + " " + flow + " -o " + t.path() + "/comparison");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  for (const char* text : {"mobile_unet x0.25 taught by fanet x0.05", "fanet x0.05 (teacher)",
+                           "mobile_unet x0.25 alone", "| Graph Flow", "needs 2+ seeds"})
+    CHECK_MESSAGE(o.text.find(text) != std::string::npos, o.text);
+
   // A few labels, the rest of the pictures without.
   const std::string few = t.path() + "/few.csv";
   o = run("split -c " + config + " --labelled 5 -o " + few);

@@ -6,6 +6,7 @@
 #include "apps/report/html_text.h"
 #include "apps/report/svg_axes.h"
 #include "apps/report/svg_plot.h"
+#include "apps/report/svg_spread_chart.h"
 #include "tests/apps/fixtures.h"
 
 using namespace gf;
@@ -129,6 +130,48 @@ TEST_CASE("bars: one a class and series, heights in proportion, unknown values l
   CHECK(height_of("<title>d, teacher") == doctest::Approx(height_of("<title>b &amp; c, teacher") / 4).epsilon(0.01));
 
   CHECK(markup_fault(bar_chart_svg({})) == "");
+}
+
+TEST_CASE("a band lies around its line, breaks with it, and is inside the plot") {
+  LinePlot plot{.title = "",
+                .x_label = "",
+                .y_label = "",
+                .series = {{.name = "s", .x = {0, 1, 2, 3}, .y = {1, 2, NAN, 3}, .spread = {0.5, NAN, 0.5, 1}}}};
+  const std::string svg = line_plot_svg(plot);
+  CHECK(markup_fault(svg) == "");
+  CHECK(!contains(svg, "nan"));
+  CHECK(count(svg, "fill-opacity:.14") == 1);   // of the first two points
+  CHECK(count(svg, "stroke-opacity:.3") == 1);  // of the last, a bar
+  const std::string lonely = svg.substr(svg.rfind("<path d=\"M", svg.find("stroke-opacity:.3")) + 10);
+  double x = 0, high = 0, low = 0;
+  REQUIRE(std::sscanf(lonely.c_str(), "%lf %lfL%*f %lf", &x, &high, &low) == 3);
+  CHECK(x == doctest::Approx(520 - 14));
+  CHECK(high == doctest::Approx(42));  // 4, the top of the plot
+  CHECK(low == doctest::Approx(272 - 230 * (2 - 0.5) / (4 - 0.5)).epsilon(0.001));
+  plot.series[0].spread.clear();
+  CHECK(!contains(line_plot_svg(plot), "opacity"));
+}
+
+TEST_CASE("a spread chart: mean, deviation and seeds in proportion, the unknown as a dash") {
+  SpreadChart chart{.title = "Dice <all>", .x_label = "", .rows = {}, .reference = 0};
+  chart.rows = {{"alone", {0.2, 0.4}, 0.3, 0.1, 1}, {"one & only", {0.8}, 0.8, NAN, 2}, {"failed", {}, NAN, NAN, 3}};
+  const std::string svg = spread_chart_svg(chart);
+  CHECK(markup_fault(svg) == "");
+  CHECK(!contains(svg, "nan"));
+  CHECK(contains(svg, "Dice &lt;all&gt;"));
+  CHECK(contains(svg, "<title>alone: 0.3 ± 0.1</title>"));
+  CHECK(contains(svg, "<title>one &amp; only: 0.8</title>"));
+  CHECK(count(svg, "<circle") == 3 + 2);
+  CHECK(contains(svg, ">–</text>"));
+  const auto x_of = [&](const std::string& title) {
+    const std::size_t at = svg.rfind("cx=\"", svg.find("<title>" + title));
+    return std::stod(svg.substr(at + 4));
+  };
+  // 0.2, 0.3, 0.4, 0.8 at the same scale
+  const double unit = (x_of("one &amp; only: 0.8<") - x_of("alone: 0.3 ")) / 5;
+  CHECK(x_of("alone: 0.4<") - x_of("alone: 0.3 ") == doctest::Approx(unit).epsilon(0.01));
+  CHECK(x_of("alone: 0.3 ") - x_of("alone: 0.2<") == doctest::Approx(unit).epsilon(0.01));
+  CHECK(markup_fault(spread_chart_svg({})) == "");
 }
 
 TEST_CASE("long class names are cut at whole characters") {
