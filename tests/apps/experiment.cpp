@@ -113,6 +113,7 @@ TEST_CASE("experiment: cut by its time limit, killed and interrupted, it ends wi
   o = run(command);
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(contains(run(command).text, "8 of 8 rows done"));  // and nothing is done twice
+  CHECK(contains(read_text(out + "/comparison.html"), "Graph Flow"));
 
   REQUIRE(run(command + " -o " + (t / "undisturbed")).code == 0);
   const auto rows = rows_of(out), undisturbed = rows_of(t / "undisturbed");
@@ -245,6 +246,8 @@ TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are ne
   CHECK_MESSAGE(o.code == 0, o.text);
   const auto rows = rows_of(out);
   REQUIRE(rows.size() == 5);
+  CHECK(read_text(out + "/splits/discs.labelled4.seed1.csv") == read_text(t / "split.csv"));
+  CHECK(read_text(out + "/splits/discs.labelled4.seed2.csv") != read_text(t / "split.csv"));
   for (const auto& [id, row] : rows) {
     CHECK(row["labelled"] == 4);
     CHECK(row["train_cases"] == 12);
