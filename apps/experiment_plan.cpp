@@ -315,16 +315,19 @@ void open_data(ExperimentPlan& plan) {
   for (DataPlan& p : plan.data) {
     if (!opened.contains(p.dataset)) opened.emplace(p.dataset, open_configured_dataset(p.config, 1));
     Dataset d = opened.at(p.dataset);
-    const auto train_cases = std::count_if(d.cases.begin(), d.cases.end(), [](const Case& c) {
-      return c.split == Split::train || c.split == Split::unlabelled;
-    });
-    p.train_cases = train_cases;
+    const auto cases_of = [&](Split split) {
+      return std::count_if(d.cases.begin(), d.cases.end(), [&](const Case& c) { return c.split == split; });
+    };
+    p.train_cases = cases_of(Split::train) + cases_of(Split::unlabelled);
     if (!p.labelled.all()) {
-      p.labelled_cases = p.labelled.percent ? std::llround(0.01 * static_cast<double>(p.labelled.number * train_cases))
-                                            : p.labelled.number;
+      p.labelled_cases = p.labelled.percent
+                             ? std::llround(0.01 * static_cast<double>(p.labelled.number * p.train_cases))
+                             : p.labelled.number;
       keep_labels(d, p.labelled_cases, p.seed);
       std::filesystem::create_directories(std::filesystem::path(p.split_file).parent_path());
       write_split(d, p.split_file);
+    } else if (cases_of(Split::unlabelled) > 0) {  // the data set's own doing
+      p.labelled_cases = cases_of(Split::train);
     }
     p.fingerprint = split_fingerprint(d);
   }

@@ -78,7 +78,7 @@ ordered_json head(const ExperimentPlan& plan, const RowPlan& row, const Device& 
   if (!row.student.empty()) j["student"] = row.student;
   if (!row.method.empty()) j["method"] = row.method;
   j["seed"] = row.seed;
-  if (!data.labelled.all()) j["labelled"] = data.labelled_cases;
+  if (data.labelled_cases > 0) j["labelled"] = data.labelled_cases;
   j["train_cases"] = data.train_cases;
   j["made_with"] = made_with(plan, row.stage);
   j["settings"] = j["made_with"]["settings"];

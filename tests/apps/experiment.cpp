@@ -263,6 +263,19 @@ TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are ne
   CHECK(run(command + " --only discs.Small.alone.seed1").code == 4);
 }
 
+TEST_CASE("experiment: a data set that is divided already, and one method that uses its unlabelled part") {
+  const TemporaryFolder t;
+  const std::string file = t / "tiny.toml", split = t / "split.csv";
+  const std::string text = experiment_text(t.path());
+  REQUIRE(run("split -c " + disc_config(t.path()) + " --labelled 5 -o " + split).code == 0);
+  write_text(file, text + "[[method]]\nname = \"Both\"\ndistill.semi_supervised = true\n");
+  const Outcome o = run("experiment -q --threads 1 " + file + " --only \"Both*seed1\" --set data.split_file=" + split);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const json row = rows_of(t / "out").at("discs.Large.Small.Both.seed1");
+  CHECK(row["labelled"] == 5);
+  CHECK(row["train_cases"] == 12);
+}
+
 TEST_CASE("experiment: mistakes in the file are named with their line") {
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", text = experiment_text(t.path());
