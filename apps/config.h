@@ -99,6 +99,7 @@ struct LossConfig {
 
 struct GraphConfig {
   double vertex_weight = 1e-5, edge_weight = 1e-9;
+  int layers = 1;
   int k = 3;
   std::string edges = "gram";
   std::string salience = "peak";

@@ -120,6 +120,12 @@ TEST_CASE("values that do not fit each other are found, with the line of the one
   CHECK(contains(fault("[loss]\nce = 0\n"), "no supervised loss"));
   CHECK(contains(fault("[train]\nepochs = 0\n"), "nothing to train"));
   CHECK(contains(fault("[data]\npad_to = [64]\n"), "expected height and width, or none, found 1 entries"));
+  CHECK(contains(fault("[distill]\nteacher_taps = [\"c3\"]\n"), "a shallow and a deep one, or none, found 1 entries"));
+  CHECK(contains(fault("[distill]\nstudent_taps = [\"x2\", \"up3\"]\n[distill.graph]\nlayers = 2\n"),
+                 "expected 4 (shallow and deep of distill.graph.layers), or none, found 2 entries"));
+  CHECK(contains(fault("[distill.graph]\nlayers = 4\n"), "distill.graph.layers"));
+  CHECK(contains(fault("[distill]\nmethod = \"at\"\n[distill.graph]\nlayers = 2\n"), "layers is of graph_flow"));
+  CHECK(contains(fault("[paraphrase]\nfactors = 8\n[distill.graph]\nlayers = 2\n"), "one number of factors"));
   CHECK(contains(fault("[model]\nnum_classes = 1\n"), "too few classes"));
 }
 
