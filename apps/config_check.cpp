@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "apps/config_keys.h"
+#include "distill/baselines/method.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -30,7 +31,43 @@ void check_layers(const Config& c, const Where& where) {
            std::to_string(c.paraphrase.factors));
 }
 
+void check_method(const Config& c, const Where& where) {
+  const DistillConfig& d = c.distill;
+  if (d.method == "graph_flow") {
+    if (!d.method_weights.empty())
+      refuse("distill.method_weights are not graph_flow's", where("distill.method_weights"), "none",
+             fmt::format("{} entries", d.method_weights.size()),
+             "set distill.graph.vertex_weight, distill.graph.edge_weight and distill.kd.weight");
+    if (d.method_tau != 0)
+      refuse("distill.method_tau is not graph_flow's", where("distill.method_tau"), "0",
+             fmt::format("{}", d.method_tau), "set distill.kd.tau");
+    return;
+  }
+  check_method_weights(find_method(d.method), d.method_weights.size(), where("distill.method_weights"));
+}
+
+void check_auto_weights(const Config& c, const Where& where) {
+  const DistillConfig& d = c.distill;
+  const std::size_t shares = d.auto_shares.size(), terms = distillation_terms(c).size();
+  if (shares > 1 && shares != terms)
+    refuse("wrong number of distill.auto_shares", where("distill.auto_shares"),
+           fmt::format("1 or {} ({})", terms, fmt::join(distillation_terms(c), ", ")), std::to_string(shares));
+  if (shares > 0 && d.auto_weights == 0)
+    refuse("distill.auto_shares without distill.auto_weights", where("distill.auto_shares"),
+           "distill.auto_weights above 0", "0");
+  if (c.train.max_iterations > 0 && d.auto_weights > c.train.max_iterations)
+    refuse("the weights would never be chosen", where("distill.auto_weights"),
+           fmt::format("at most {} (train.max_iterations)", c.train.max_iterations), std::to_string(d.auto_weights));
+}
+
 }  // namespace
+
+std::vector<std::string> distillation_terms(const Config& c) {
+  std::vector<std::string> names;
+  for (const MethodTerm& t : find_method(c.distill.method).terms) names.push_back(t.name);
+  if (c.distill.adversarial.weight != 0) names.push_back("adv");
+  return names;
+}
 
 void check_config(const Config& c, const Origins& origins, const std::string& file) {
   const Where where = [&](const std::string& key) {
@@ -60,6 +97,8 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
   };
   entries_of("data.pad_to", c.data.pad_to.size(), 2, "height and width, or none");
   check_layers(c, where);
+  check_method(c, where);
+  check_auto_weights(c, where);
   const auto pairs = static_cast<std::size_t>(c.distill.graph.layers);
   const std::string taps = pairs == 1
                                ? "a shallow and a deep one, or none"

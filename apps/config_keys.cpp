@@ -164,6 +164,14 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
   t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
         {"warmup", "rampup"});
+  t.add(
+      "distill.auto_weights", d.auto_weights, at_least(0),
+      "Step at which the weight of every distillation term is chosen, once, so that its gradient's norm is that of the "
+      "supervised loss; until then the weights are the configured ones. 0: off");
+  t.add("distill.auto_shares", d.auto_shares, above(0),
+        "With distill.auto_weights: a term's norm over the supervised one's, one number for all or one a term, in the "
+        "order of graphflow distill --list, adv last; empty: 1",
+        {"auto_share"});
   t.add("distill.semi_supervised", d.semi_supervised, any(),
         "Half of every batch are pictures of the unlabelled part: labels teach on the other half, the teacher on both");
   t.add("distill.fold_bf16", d.fold_bf16, any(),

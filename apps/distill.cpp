@@ -39,6 +39,10 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.teacher_taps = tap_pairs(d.teacher_taps, teacher, layers);
   o.student_taps = tap_pairs(d.student_taps, student, layers);
   o.warmup_steps = d.warmup_steps;
+  o.auto_weights.step = d.auto_weights;
+  const std::vector<std::string> terms = distillation_terms(config);
+  for (std::size_t i = 0; i < terms.size() && !d.auto_shares.empty(); ++i)
+    o.auto_weights.shares[terms[i]] = d.auto_shares[d.auto_shares.size() == 1 ? 0 : i];
   o.fold_bf16 = d.fold_bf16;
   if (d.method == "graph_flow") return o;
   o.vertex_weight = o.edge_weight = o.kd_weight = 0;
@@ -183,11 +187,8 @@ int distill_command(const DistillFlags& flags) {
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
   std::vector<std::string> terms{"ce", "dice"}, values = segmentation_value_names(dataset);
-  for (const MethodTerm& t : find_method(config.distill.method).terms) terms.push_back(t.name);
-  if (options.adversarial.weight != 0) {
-    terms.push_back("adv");
-    values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
-  }
+  for (const std::string& name : distillation_terms(config)) terms.push_back(name);
+  if (options.adversarial.weight != 0) values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
   const Stage stage{"distill",   "distill " + config.model.arch, terms,
                     values,      config.train.max_iterations,    config.train.epochs,
                     config.optim};

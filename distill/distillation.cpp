@@ -1,10 +1,9 @@
 #include "distill/distillation.h"
 
-#include <algorithm>
-
 #include "engine/autograd.h"
 #include "engine/io/checkpoint.h"
 #include "engine/memory.h"
+#include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/distillation_loss.h"
 #include "engine/ops/losses.h"
@@ -28,12 +27,14 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   options_.supervised.to(student_.device());
   if (options_.adversarial.weight != 0)
     adversary_ = std::make_unique<Adversary>(options_.adversarial, student_.device());
-  if (options_.warmup_steps > 0) ramp_ = Tensor::scalar(0.0f, student_.device());
+  weights_ = std::make_unique<TermWeights>(configured_weights(), linear_ramp(options_.warmup_steps),
+                                           options_.auto_weights, student_.device());
   trained_.adopt("", student_);
+  const std::string beside = std::string(kBesideModel).substr(0, std::string(kBesideModel).size() - 1);
+  trained_.adopt(beside, *weights_);
   if (options_.method) {
-    const std::string prefix = kBesideModel;
     options_.method->to(student_.device());
-    trained_.adopt(prefix.substr(0, prefix.size() - 1), *options_.method);
+    trained_.adopt(beside, *options_.method);
     if (graph_on() || options_.kd_weight != 0)
       fail("two distillation methods at once", "graph_flow and " + options_.method->info().name, "one",
            "weights of both", "set those of graph_flow to 0");
@@ -48,6 +49,18 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   paraphrasers_->to(student_.device());
   paraphrasers_->eval();
   paraphrasers_->freeze();
+}
+
+std::vector<TermWeight> DistillationTask::configured_weights() const {
+  std::vector<TermWeight> list{
+      {"vertex", options_.vertex_weight}, {"edge", options_.edge_weight}, {"kd", options_.kd_weight}};
+  if (options_.method) {
+    list.clear();
+    for (std::size_t i = 0; i < options_.method->weights().size(); ++i)
+      list.push_back({options_.method->info().terms[i].name, options_.method->weights()[i]});
+  }
+  list.push_back({"adv", options_.adversarial.weight});
+  return list;
 }
 
 void DistillationTask::check_taps() const {
@@ -86,12 +99,6 @@ DistillationTask::TeacherOutput DistillationTask::teach(const Tensor& image) {
   return t;
 }
 
-void DistillationTask::begin_step(std::int64_t step) {
-  if (!ramp_) return;
-  const double w = static_cast<double>(step + 1) / static_cast<double>(options_.warmup_steps);
-  ramp_.assign(Tensor::scalar(static_cast<float>(std::min(1.0, w))));
-}
-
 Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const TeacherOutput teacher = teach(batch.image);
   const NetworkOutput student = run_network(student_, batch.image, random, options_.supervised.activations);
@@ -106,20 +113,19 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
   add_supervised_terms(objective, options_.supervised,
                        all_labelled ? student.logits : slice_images(student.logits, 0, labelled), batch.label,
                        fused.ce);
+  std::vector<RawTerm> terms;
   if (options_.kd_weight != 0)
-    objective.add(
-        "kd", options_.kd_weight,
-        ramped(fused.kd ? fused.kd
-                        : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)));
-  if (graph_on()) add_graph_flow_terms(objective, student, teacher);
-  if (options_.method) add_method_terms(objective, student, teacher, batch, random);
-  if (adversary_)
-    objective.add("adv", options_.adversarial.weight,
-                  ramped(adversary_->generator_term(batch.image, teacher.logits, student.logits)));
+    terms.push_back({"kd", fused.kd
+                               ? fused.kd
+                               : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)});
+  if (graph_on()) add_graph_flow_terms(terms, student, teacher);
+  if (options_.method) add_method_terms(terms, student, teacher, batch, random);
+  if (adversary_) terms.push_back({"adv", adversary_->generator_term(batch.image, teacher.logits, student.logits)});
+  weights_->add_to(objective, terms, student_.parameters());
   return objective;
 }
 
-void DistillationTask::add_graph_flow_terms(Objective& objective, const NetworkOutput& student,
+void DistillationTask::add_graph_flow_terms(std::vector<RawTerm>& terms, const NetworkOutput& student,
                                             const TeacherOutput& teacher) const {
   VariationGraphLoss sum;
   const auto add = [](Tensor& to, const Tensor& term) { to = to ? to + term : term; };
@@ -131,11 +137,11 @@ void DistillationTask::add_graph_flow_terms(Objective& objective, const NetworkO
     add(sum.vertex, graph.vertex);
     add(sum.edge, graph.edge);
   }
-  objective.add("vertex", options_.vertex_weight, ramped(sum.vertex));
-  objective.add("edge", options_.edge_weight, ramped(sum.edge));
+  terms.push_back({"vertex", sum.vertex});
+  terms.push_back({"edge", sum.edge});
 }
 
-void DistillationTask::add_method_terms(Objective& objective, const NetworkOutput& student,
+void DistillationTask::add_method_terms(std::vector<RawTerm>& terms, const NetworkOutput& student,
                                         const TeacherOutput& teacher, const Batch& batch, Random& random) const {
   const Method& method = *options_.method;
   if (method.info().needs.labels && batch.label.shape().n != batch.image.shape().n)
@@ -153,9 +159,8 @@ void DistillationTask::add_method_terms(Objective& objective, const NetworkOutpu
       .label = batch.label,
       .ignore_index = options_.supervised.ignore_index,
       .random = random};
-  const std::vector<Tensor> terms = method.terms(in);
-  for (std::size_t i = 0; i < terms.size(); ++i)
-    objective.add(method.info().terms[i].name, method.weights()[i], ramped(terms[i]));
+  const std::vector<Tensor> values = method.terms(in);
+  for (std::size_t i = 0; i < values.size(); ++i) terms.push_back({method.info().terms[i].name, values[i]});
 }
 
 }  // namespace gf

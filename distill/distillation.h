@@ -5,13 +5,14 @@
 // or with another method (baselines/method.h), whose terms stand in place of those of Graph Flow.
 // L_adv is that of adversarial.h, whose discriminator is trained in turns with the student (task.h, opponent()). In a
 // batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE and L_Dice are of the labelled ones, all
-// other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps.
+// other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps. The weights
+// may be chosen by the run (term_weights.h).
 #include "distill/adversarial.h"
 #include "distill/baselines/method.h"
 #include "distill/graph_flow.h"
 #include "distill/paraphraser.h"
 #include "distill/supervised.h"
-#include "engine/ops/arithmetic.h"
+#include "distill/term_weights.h"
 
 namespace gf {
 
@@ -27,6 +28,7 @@ struct DistillationOptions {
   std::vector<TapPair> teacher_taps, student_taps;
   AdversarialOptions adversarial = {.weight = 0};  // lambda3; 0: no discriminator
   std::int64_t warmup_steps = 0;
+  AutoWeights auto_weights = {};
   bool fold_bf16 = false;  // the teacher's batch norms under bf16 activations too (engine/nn/conv_norm.h)
   // Instead of Graph Flow: its terms' weights above must be 0. Shared with the task, which trains it.
   std::shared_ptr<Method> method = nullptr;
@@ -42,7 +44,9 @@ class DistillationTask : public TrainingTask {
                    std::function<Validation()> validate, std::map<std::string, std::string> description);
   Module& model() override { return student_; }
   Module& trained() override { return trained_; }
-  void begin_step(std::int64_t step) override;
+  void begin_step(std::int64_t step) override { weights_->begin_step(step); }
+  bool reads_on_host(std::int64_t step) const override { return weights_->chooses_at(step); }
+  std::string remark() override { return weights_->remark(); }
   Objective objective(const Batch& batch, Random& random) override;
   Opponent* opponent() override { return adversary_.get(); }
   Validation validate() override { return validate_(); }
@@ -55,20 +59,21 @@ class DistillationTask : public TrainingTask {
     std::vector<TapMaps> factors;  // a pair a layer; empty where the paraphrasers are not needed
   };
   TeacherOutput teach(const Tensor& image);
-  Tensor ramped(const Tensor& term) const { return ramp_ ? ramp_ * term : term; }
-  void add_graph_flow_terms(Objective& objective, const NetworkOutput& student, const TeacherOutput& teacher) const;
-  void add_method_terms(Objective& objective, const NetworkOutput& student, const TeacherOutput& teacher,
+  std::vector<TermWeight> configured_weights() const;
+  void add_graph_flow_terms(std::vector<RawTerm>& terms, const NetworkOutput& student,
+                            const TeacherOutput& teacher) const;
+  void add_method_terms(std::vector<RawTerm>& terms, const NetworkOutput& student, const TeacherOutput& teacher,
                         const Batch& batch, Random& random) const;
   bool factors_on() const { return options_.method ? options_.method->info().needs.paraphrasers : graph_on(); }
   bool graph_on() const { return options_.vertex_weight != 0 || options_.edge_weight != 0; }
   void check_taps() const;
 
   Network &student_, &teacher_;
-  Module trained_;  // the student and, beside it, the method
+  Module trained_;  // the student and, beside it, the method and weights that were chosen
   Paraphrasers* paraphrasers_;
   DistillationOptions options_;
   std::unique_ptr<Adversary> adversary_;
-  Tensor ramp_;  // w of this step, on the device; empty without a warm-up
+  std::unique_ptr<TermWeights> weights_;
   std::function<Validation()> validate_;
   std::map<std::string, std::string> description_;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/autograd.h"
+#include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
 #include "tests/distill/layer_pairs.h"
 #include "tests/harness/golden.h"

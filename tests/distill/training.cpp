@@ -232,6 +232,7 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
   DistillationTask task(*student, *teacher, &paraphrasers, d, [] { return Validation{}; }, {});
   student->train();
   Random random(1);
+  FlatParameters flat(*student);
   const Objective objective = task.objective(loader.next(), random);
   const std::vector<TermReport> terms = objective.report_with_shares(student->parameters());
   REQUIRE(terms.size() == 5);
@@ -245,12 +246,16 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
   CHECK(sum == doctest::Approx(1));
   CHECK(objective.total().item() == doctest::Approx(values).epsilon(1e-5));
 
-  // The share of one term by hand.
-  backward(objective.total(), true);
-  FlatParameters flat(*student);
-  Objective alone;
-  alone.add("x", 1, objective.total());
-  CHECK(alone.report_with_shares(student->parameters())[0].share == doctest::Approx(1));
+  // The norms by the optimiser's way, and the shares by the norms.
+  double norms = 0;
+  for (const TermReport& t : terms) norms += t.norm;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    INFO(terms[i].name);
+    flat.zero_grad();
+    backward(objective.terms()[i].weighted, true);
+    CHECK(terms[i].norm == doctest::Approx(flat.gradient_norm()).epsilon(1e-5));
+    CHECK(terms[i].share == doctest::Approx(terms[i].norm / norms));
+  }
 
   CHECK(same_bits(teacher_before, weights_of(*teacher)));  // frozen, running statistics included
 }
