@@ -113,7 +113,7 @@ void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, b
   task_.begin_step(step);
   if (runs_ahead(device_)) random_.set_device_offset(as(DType::i32, numbers_, 2));
   const std::vector<Batch> inputs = place(std::move(batches));
-  bool usual = graph_.has_value() && !shares;
+  bool usual = graph_.has_value() && !shares && !task_.reads_on_host(step);
   for (std::size_t i = 0; usual && i < inputs.size(); ++i)
     usual = inputs[i].image.shape() == inputs_[i].image.shape() && inputs[i].label.shape() == inputs_[i].label.shape();
 

@@ -26,8 +26,12 @@ class TrainingTask {
   // Called before each step, counted from 0: whatever changes with the step goes to the device here, because the
   // objective of a captured step (engine/step_graph.h) is worked out once and replayed.
   virtual void begin_step(std::int64_t /*step*/) {}
+  // Whether the objective of this step reads something on the host: it is then neither captured nor replayed.
+  virtual bool reads_on_host(std::int64_t /*step*/) const { return false; }
   // The loss terms of a batch, with the model in training mode.
   virtual Objective objective(const Batch& batch, Random& random) = 0;
+  // What a person should know of the step that was just queued; mostly nothing.
+  virtual std::string remark() { return {}; }
   // Who is trained in turns with the model; null: nobody.
   virtual Opponent* opponent() { return nullptr; }
   // On the validation split, with the model in evaluation mode.

@@ -100,6 +100,9 @@ const std::vector<MethodInfo>& methods();
 std::vector<std::string> method_names();
 const MethodInfo& find_method(const std::string& name);  // throws ErrorKind::usage with the list
 
+// Throws ErrorKind::usage where there are weights, but not one a term; `where`: for the message.
+void check_method_weights(const MethodInfo& info, std::size_t weights, const std::string& where);
+
 // `weights`: one a term, or none for the defaults. Throws ErrorKind::usage, naming term and layer, where the setup
 // lacks what the method needs.
 std::unique_ptr<Method> make_method(const MethodInfo& info, const MethodSetup& setup,

@@ -67,7 +67,9 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
   for (const char* text :
        {"mobile_unet alone", "mobile_unet + Graph Flow", "teacher fanet", "data:image/png;base64,", "vertex"})
     CHECK_MESSAGE(report.find(text) != std::string::npos, text);
-  CHECK(read_text(flow + "/metrics.csv").find("share_edge") != std::string::npos);
+  CHECK(report.find("norm of each term&#39;s gradient") != std::string::npos);
+  for (const char* column : {"share_edge", "norm_edge"})
+    CHECK(read_text(flow + "/metrics.csv").find(column) != std::string::npos);
 
   o = run("compare " + teacher + " " + alone + " " + flow + " -o " + t.path() + "/comparison");
   CHECK_MESSAGE(o.code == 0, o.text);

@@ -30,12 +30,12 @@ TEST_CASE(
   const auto teacher = make_network("fanet", {1, 2, 0.05, 0}), student = make_network("mobile_unet", {1, 2, 0.1, 0});
   teacher->initialise(1);
   student->initialise(2);
-  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+  Paraphrasers paraphrasers({{teacher->tap_channels(), teacher->tap_channels(), student->tap_channels()}});
   paraphrasers.initialise(3);
   DistillationOptions o;
   o.supervised = {.ce = 1, .dice = 0.5};
-  o.teacher_taps = teacher->default_taps();
-  o.student_taps = student->default_taps();
+  o.teacher_taps = {teacher->default_taps()};
+  o.student_taps = {student->default_taps()};
   DistillationTask task(*student, *teacher, &paraphrasers, o, [] { return Validation{}; }, {});
   LoaderOptions l;
   l.batch_size = 4;
