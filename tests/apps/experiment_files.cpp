@@ -52,7 +52,7 @@ TEST_CASE("every shipped experiment plans, with the same data, schedule and teac
     CHECK(nuclei.rows.size() * 2 == plan.rows.size());
     CHECK(nuclei.notes.size() == 1);
   }
-  CHECK(files == 5);
+  CHECK(files == 6);
   CHECK(teachers.size() == 6);  // two data sets, three seeds
 }
 
@@ -83,6 +83,10 @@ TEST_CASE("the ablations vary what the paper's tables vary") {
                                                      {1e-5, 1e-9, 0.1, 1}});
   CHECK(weights_of("components") ==
         std::vector<Weights>{{1e-5, 1e-9, 0, 0}, {1e-5, 1e-9, 0.1, 0}, {1e-5, 1e-9, 0, 1}, {1e-5, 1e-9, 0.1, 1}});
+  std::vector<int> layers;
+  for (const Config& c : methods_of(plan_of("layer_pairs"), "nuclei")) layers.push_back(c.distill.graph.layers);
+  CHECK(layers == std::vector<int>{1, 2, 3});
+  CHECK(weights_of("layer_pairs") == std::vector<Weights>(3, {1e-5, 1e-9, 0.1, 1}));
   CHECK(weights_of("students_table") == std::vector<Weights>(3, {1e-5, 1e-9, 0.1, 1}));
 }
 
@@ -120,4 +124,9 @@ TEST_CASE("stages that rows share are planned once") {
     if (s.kind == StageKind::paraphrase && s.config.train.seed == 1)
       widths.insert(std::to_string(s.config.paraphrase.factors));
   CHECK(widths == std::set<std::string>{"24", "64"});
+  // Several pairs of layers: paraphrasers of their own for each number of them.
+  std::set<int> layers;
+  for (const StagePlan& s : plan_of("layer_pairs", {"nuclei=/data/nuclei"}).stages)
+    if (s.kind == StageKind::paraphrase && s.config.train.seed == 1) layers.insert(s.config.distill.graph.layers);
+  CHECK(layers == std::set<int>{1, 2, 3});
 }
