@@ -139,6 +139,7 @@ struct DistillConfig {
   std::vector<double> auto_shares;
   bool fold_bf16 = false;
   bool semi_supervised = false;
+  bool mask_wrong_teacher = false;
   GraphConfig graph;
   LogitsConfig kd;
   AdversarialConfig adversarial;

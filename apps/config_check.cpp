@@ -43,6 +43,9 @@ void check_method(const Config& c, const Where& where) {
              fmt::format("{}", d.method_tau), "set distill.kd.tau");
     return;
   }
+  if (d.mask_wrong_teacher)
+    refuse("distill.mask_wrong_teacher is graph_flow's", where("distill.mask_wrong_teacher"),
+           "false with distill.method = " + d.method, "true");
   check_method_weights(find_method(d.method), d.method_weights.size(), where("distill.method_weights"));
 }
 

@@ -174,6 +174,10 @@ void add_distill(Table& t, DistillConfig& d) {
         {"auto_share"});
   t.add("distill.semi_supervised", d.semi_supervised, any(),
         "Half of every batch are pictures of the unlabelled part: labels teach on the other half, the teacher on both");
+  t.add(
+      "distill.mask_wrong_teacher", d.mask_wrong_teacher, any(),
+      "Of graph_flow: distil no logits where the teacher's class is not the label's; pixels without a label all count, "
+      "and the mean goes over all pixels as without this");
   t.add("distill.fold_bf16", d.fold_bf16, any(),
         "With train.amp = \"bf16\": fold the teacher's batch norms into its convolutions, one pass less a layer and "
         "about "

@@ -29,6 +29,7 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.kd_weight = d.kd.weight;
   o.kd_tau = static_cast<float>(d.kd.tau);
   o.kd_element_mean = d.kd.element_mean;
+  o.mask_wrong_teacher = d.mask_wrong_teacher;
   o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak,
                       d.graph.absolute};
   o.graph.graph.edges = d.graph.edges == "gram"        ? EdgeMode::gram

@@ -108,16 +108,19 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const bool all_labelled = labelled == batch.image.shape().n;
   DistillationLosses fused;  // cross entropy and distillation from one pass over the logits, where both are wanted
   if (all_labelled && options_.supervised.ce != 0 && options_.kd_weight != 0)
-    fused = distillation_loss(student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
-                              {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean});
+    fused = distillation_loss(
+        student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
+        {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean, options_.mask_wrong_teacher});
   add_supervised_terms(objective, options_.supervised,
                        all_labelled ? student.logits : slice_images(student.logits, 0, labelled), batch.label,
                        fused.ce);
   std::vector<RawTerm> terms;
-  if (options_.kd_weight != 0)
-    terms.push_back({"kd", fused.kd
-                               ? fused.kd
-                               : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)});
+  if (fused.kd)
+    terms.push_back({"kd", fused.kd});
+  else if (options_.kd_weight != 0)
+    terms.push_back(
+        {"kd", kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean,
+                       options_.mask_wrong_teacher ? batch.label : Tensor(), options_.supervised.ignore_index)});
   if (graph_on()) add_graph_flow_terms(terms, student, teacher);
   if (options_.method) add_method_terms(terms, student, teacher, batch, random);
   if (adversary_) terms.push_back({"adv", adversary_->generator_term(batch.image, teacher.logits, student.logits)});
