@@ -128,6 +128,12 @@ struct AdversarialConfig {
   bool operator==(const AdversarialConfig&) const = default;
 };
 
+struct MeanTeacherConfig {
+  double decay = 0.99, noise = 0.1;
+
+  bool operator==(const MeanTeacherConfig&) const = default;
+};
+
 struct DistillConfig {
   std::string method = "graph_flow";
   std::vector<double> method_weights;
@@ -143,6 +149,7 @@ struct DistillConfig {
   GraphConfig graph;
   LogitsConfig kd;
   AdversarialConfig adversarial;
+  MeanTeacherConfig mean_teacher;
 
   bool operator==(const DistillConfig&) const = default;
 };

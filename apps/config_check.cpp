@@ -43,6 +43,9 @@ void check_method(const Config& c, const Where& where) {
              fmt::format("{}", d.method_tau), "set distill.kd.tau");
     return;
   }
+  if (!find_method(d.method).needs.teacher && d.adversarial.weight != 0)
+    refuse("an adversarial term without a teacher", where("distill.adversarial.weight"),
+           "0 with distill.method = " + d.method, fmt::format("{}", d.adversarial.weight));
   if (d.mask_wrong_teacher)
     refuse("distill.mask_wrong_teacher is graph_flow's", where("distill.mask_wrong_teacher"),
            "false with distill.method = " + d.method, "true");

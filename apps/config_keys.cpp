@@ -153,7 +153,7 @@ void add_distill(Table& t, DistillConfig& d) {
         "Of the terms of a method other than graph_flow, in the order of graphflow distill --list; empty: its own",
         {"lambda_s"});
   t.add("distill.method_tau", d.method_tau, at_least(0), "Temperature of a method other than graph_flow; 0: its own");
-  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher");
+  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher; mean_teacher needs none");
   t.add("distill.paraphrasers", d.paraphrasers, any(),
         "Checkpoint with the paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",
         {"paraphraser", "paraphraser_shallow", "paraphraser_deep"});
@@ -162,8 +162,11 @@ void add_distill(Table& t, DistillConfig& d) {
         "empty: the published pair, then the network's own",
         {"taps"});
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
-  t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
-        {"warmup", "rampup"});
+  t.add(
+      "distill.warmup_steps", d.warmup_steps, at_least(0),
+      "Steps over which the distillation weights grow from 0: linearly; mean_teacher's as exp(-5 (1 - t)^2), and 0 is "
+      "two fifths of the run then",
+      {"warmup", "rampup"});
   t.add(
       "distill.auto_weights", d.auto_weights, at_least(0),
       "Step at which the weight of every distillation term is chosen, once, so that its gradient's norm is that of the "
@@ -204,6 +207,13 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.kd.tau", d.kd.tau, above(0), "Temperature", {"temperature", "t"});
   t.add("distill.kd.element_mean", d.kd.element_mean, any(),
         "Mean over pixels and classes, as published; false: mean over pixels of the sum over classes");
+  t.add("distill.mean_teacher.decay", d.mean_teacher.decay, between(0, 0.999999),
+        "Of method mean_teacher: share of the old average in the new one after a step; smaller in the first steps",
+        {"ema_decay"});
+  t.add(
+      "distill.mean_teacher.noise", d.mean_teacher.noise, at_least(0),
+      "Of method mean_teacher: standard deviation of the noise that student and average get, each its own, in the unit "
+      "of the normalised pictures");
   AdversarialConfig& a = d.adversarial;
   t.add("distill.adversarial.weight", a.weight, at_least(0),
         "Of the student's adversarial loss, published 0.1; 0: off, no discriminator", {"lambda_adv", "lambda3"});

@@ -4,10 +4,10 @@
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
+#include "apps/mean_teacher.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
-#include "data/paired_loader.h"
 #include "distill/baselines/method.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
@@ -103,6 +103,7 @@ std::string describe(const MethodInfo& m) {
   if (m.needs.deep) add(needs, "deep taps");
   if (m.needs.labels) add(needs, "labels");
   if (m.needs.paraphrasers) add(needs, "paraphrasers");
+  if (!m.needs.teacher) add(needs, "no trained teacher");
   return fmt::format("{} ({}) {}\n  {}\n  weights: {}\n  needs: {}\n  two classes: {}\n", m.name, m.year, m.title,
                      m.formula, terms, needs, m.two_classes);
 }
@@ -153,6 +154,7 @@ int distill_command(const DistillFlags& flags) {
   if (!flags.paraphrasers.empty()) config.distill.paraphrasers = flags.paraphrasers;
   if (config.distill.paraphrasers.empty())
     config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
+  if (!find_method(config.distill.method).needs.teacher) return mean_teacher_run(flags, config);
   require_keys(config, {"distill.teacher"});
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
@@ -172,10 +174,7 @@ int distill_command(const DistillFlags& flags) {
   }
   options.method = method_of(config, options, *teacher.network, *student, paraphrasers);
 
-  const std::unique_ptr<BatchSource> batches =
-      config.distill.semi_supervised
-          ? std::unique_ptr<BatchSource>(std::make_unique<PairedLoader>(dataset, loader_options(config)))
-          : std::make_unique<Loader>(dataset, Split::train, loader_options(config));
+  const std::unique_ptr<BatchSource> batches = distillation_batches(config, dataset);
   options.adversarial =
       adversarial_options(config, total_steps(config.train.max_iterations, config.train.epochs, *batches));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);

@@ -30,11 +30,10 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   weights_ = std::make_unique<TermWeights>(configured_weights(), linear_ramp(options_.warmup_steps),
                                            options_.auto_weights, student_.device());
   trained_.adopt("", student_);
-  const std::string beside = std::string(kBesideModel).substr(0, std::string(kBesideModel).size() - 1);
-  trained_.adopt(beside, *weights_);
+  trained_.adopt(kBeside, *weights_);
   if (options_.method) {
     options_.method->to(student_.device());
-    trained_.adopt(beside, *options_.method);
+    trained_.adopt(kBeside, *options_.method);
     if (graph_on() || options_.kd_weight != 0)
       fail("two distillation methods at once", "graph_flow and " + options_.method->info().name, "one",
            "weights of both", "set those of graph_flow to 0");
