@@ -91,20 +91,20 @@ class TrainingStep : public Step {
 
   void distill(const BenchStepFlags& flags, const Device& device, const SupervisedOptions& supervised) {
     teacher_ = network(flags.teacher, flags.teacher_width, flags, device);
-    paraphrasers_ =
-        std::make_unique<ParaphraserPair>(teacher_->tap_channels(), teacher_->tap_channels(), net_->tap_channels());
+    paraphrasers_ = std::make_unique<Paraphrasers>(
+        std::vector<ParaphraserSizes>{{teacher_->tap_channels(), teacher_->tap_channels(), net_->tap_channels()}});
     paraphrasers_->initialise(1);
     DistillationOptions options;
     options.supervised = supervised;
-    options.teacher_taps = teacher_->default_taps();
-    options.student_taps = net_->default_taps();
+    options.teacher_taps = {teacher_->default_taps()};
+    options.student_taps = {net_->default_taps()};
     options.fold_bf16 = flags.fold_bf16;
     if (flags.adversarial) options.adversarial = {.steps = 1'000'000, .classes = flags.classes};
     task_ = std::make_unique<DistillationTask>(*net_, *teacher_, paraphrasers_.get(), options, nullptr, Words{});
   }
 
   std::unique_ptr<Network> net_, teacher_;
-  std::unique_ptr<ParaphraserPair> paraphrasers_;
+  std::unique_ptr<Paraphrasers> paraphrasers_;
   Batch batch_;
   std::unique_ptr<TrainingTask> task_;
   Random random_{1};

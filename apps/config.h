@@ -99,6 +99,7 @@ struct LossConfig {
 
 struct GraphConfig {
   double vertex_weight = 1e-5, edge_weight = 1e-9;
+  int layers = 1;
   int k = 3;
   std::string edges = "gram";
   std::string salience = "peak";
@@ -127,6 +128,12 @@ struct AdversarialConfig {
   bool operator==(const AdversarialConfig&) const = default;
 };
 
+struct MeanTeacherConfig {
+  double decay = 0.99, noise = 0.1;
+
+  bool operator==(const MeanTeacherConfig&) const = default;
+};
+
 struct DistillConfig {
   std::string method = "graph_flow";
   std::vector<double> method_weights;
@@ -134,11 +141,15 @@ struct DistillConfig {
   std::string teacher, paraphrasers;
   std::vector<std::string> teacher_taps, student_taps;
   int warmup_steps = 0;
+  int auto_weights = 0;
+  std::vector<double> auto_shares;
   bool fold_bf16 = false;
   bool semi_supervised = false;
+  bool mask_wrong_teacher = false;
   GraphConfig graph;
   LogitsConfig kd;
   AdversarialConfig adversarial;
+  MeanTeacherConfig mean_teacher;
 
   bool operator==(const DistillConfig&) const = default;
 };
@@ -185,6 +196,10 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 
 // The same from text, as stored in a checkpoint; `name` stands for the file in messages.
 Config parse_config(std::string_view text, const std::string& name, const std::vector<std::string>& overrides = {});
+
+// Names of the distillation terms: those of the method in the order of graphflow distill --list, then "adv" where its
+// weight is not 0.
+std::vector<std::string> distillation_terms(const Config& config);
 
 // Refuses keys left empty that a subcommand cannot do without: require_keys(config, {"data.root", "distill.teacher"}).
 void require_keys(const Config& config, std::initializer_list<std::string_view> keys);

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "apps/config_keys.h"
+#include "distill/baselines/method.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -15,10 +17,66 @@ namespace {
               {std::move(what), std::move(where), std::move(expected), std::move(found), std::move(remedy)});
 }
 
+using Where = std::function<std::string(const std::string& key)>;
+
+void check_layers(const Config& c, const Where& where) {
+  const int layers = c.distill.graph.layers;
+  if (layers == 1) return;
+  if (c.distill.method != "graph_flow")
+    refuse("distill.graph.layers is of graph_flow", where("distill.graph.layers"),
+           "1 with distill.method = " + c.distill.method, std::to_string(layers));
+  if (c.paraphrase.factors != 0)
+    refuse("one number of factors for several pairs of layers", where("paraphrase.factors"),
+           fmt::format("0 with distill.graph.layers = {}: each pair's is the student's", layers),
+           std::to_string(c.paraphrase.factors));
+}
+
+void check_method(const Config& c, const Where& where) {
+  const DistillConfig& d = c.distill;
+  if (d.method == "graph_flow") {
+    if (!d.method_weights.empty())
+      refuse("distill.method_weights are not graph_flow's", where("distill.method_weights"), "none",
+             fmt::format("{} entries", d.method_weights.size()),
+             "set distill.graph.vertex_weight, distill.graph.edge_weight and distill.kd.weight");
+    if (d.method_tau != 0)
+      refuse("distill.method_tau is not graph_flow's", where("distill.method_tau"), "0",
+             fmt::format("{}", d.method_tau), "set distill.kd.tau");
+    return;
+  }
+  if (!find_method(d.method).needs.teacher && d.adversarial.weight != 0)
+    refuse("an adversarial term without a teacher", where("distill.adversarial.weight"),
+           "0 with distill.method = " + d.method, fmt::format("{}", d.adversarial.weight));
+  if (d.mask_wrong_teacher)
+    refuse("distill.mask_wrong_teacher is graph_flow's", where("distill.mask_wrong_teacher"),
+           "false with distill.method = " + d.method, "true");
+  check_method_weights(find_method(d.method), d.method_weights.size(), where("distill.method_weights"));
+}
+
+void check_auto_weights(const Config& c, const Where& where) {
+  const DistillConfig& d = c.distill;
+  const std::size_t shares = d.auto_shares.size(), terms = distillation_terms(c).size();
+  if (shares > 1 && shares != terms)
+    refuse("wrong number of distill.auto_shares", where("distill.auto_shares"),
+           fmt::format("1 or {} ({})", terms, fmt::join(distillation_terms(c), ", ")), std::to_string(shares));
+  if (shares > 0 && d.auto_weights == 0)
+    refuse("distill.auto_shares without distill.auto_weights", where("distill.auto_shares"),
+           "distill.auto_weights above 0", "0");
+  if (c.train.max_iterations > 0 && d.auto_weights > c.train.max_iterations)
+    refuse("the weights would never be chosen", where("distill.auto_weights"),
+           fmt::format("at most {} (train.max_iterations)", c.train.max_iterations), std::to_string(d.auto_weights));
+}
+
 }  // namespace
 
+std::vector<std::string> distillation_terms(const Config& c) {
+  std::vector<std::string> names;
+  for (const MethodTerm& t : find_method(c.distill.method).terms) names.push_back(t.name);
+  if (c.distill.adversarial.weight != 0) names.push_back("adv");
+  return names;
+}
+
 void check_config(const Config& c, const Origins& origins, const std::string& file) {
-  const auto where = [&](const std::string& key) {
+  const Where where = [&](const std::string& key) {
     const auto it = origins.find(key);
     return it != origins.end() ? it->second : file;
   };
@@ -40,12 +98,19 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
     refuse("model.in_channels does not fit data.channels", where("model.in_channels"), std::to_string(c.data.channels),
            std::to_string(c.model.in_channels), "leave it at 0");
   }
-  const auto a_pair = [&](const std::string& key, std::size_t entries, const char* of) {
-    if (entries != 0 && entries != 2) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
+  const auto entries_of = [&](const std::string& key, std::size_t entries, std::size_t wanted, const std::string& of) {
+    if (entries != 0 && entries != wanted) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
   };
-  a_pair("data.pad_to", c.data.pad_to.size(), "height and width, or none");
-  a_pair("distill.teacher_taps", c.distill.teacher_taps.size(), "a shallow and a deep one, or none");
-  a_pair("distill.student_taps", c.distill.student_taps.size(), "a shallow and a deep one, or none");
+  entries_of("data.pad_to", c.data.pad_to.size(), 2, "height and width, or none");
+  check_layers(c, where);
+  check_method(c, where);
+  check_auto_weights(c, where);
+  const auto pairs = static_cast<std::size_t>(c.distill.graph.layers);
+  const std::string taps = pairs == 1
+                               ? "a shallow and a deep one, or none"
+                               : fmt::format("{} (shallow and deep of distill.graph.layers), or none", 2 * pairs);
+  entries_of("distill.teacher_taps", c.distill.teacher_taps.size(), 2 * pairs, taps);
+  entries_of("distill.student_taps", c.distill.student_taps.size(), 2 * pairs, taps);
   if (c.train.max_iterations == 0 && c.train.epochs == 0) {
     refuse("nothing to train", where("train.max_iterations"), "train.max_iterations or train.epochs above 0",
            "0 and 0");

@@ -153,17 +153,34 @@ void add_distill(Table& t, DistillConfig& d) {
         "Of the terms of a method other than graph_flow, in the order of graphflow distill --list; empty: its own",
         {"lambda_s"});
   t.add("distill.method_tau", d.method_tau, at_least(0), "Temperature of a method other than graph_flow; 0: its own");
-  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher");
+  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher; mean_teacher needs none");
   t.add("distill.paraphrasers", d.paraphrasers, any(),
-        "Checkpoint with both paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",
+        "Checkpoint with the paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",
         {"paraphraser", "paraphraser_shallow", "paraphraser_deep"});
   t.add("distill.teacher_taps", d.teacher_taps, any(),
-        "Names of its shallow and its deep map; empty: the published ones", {"taps"});
+        "Names of its shallow and its deep map, for every one of distill.graph.layers: shallow, deep, shallow, deep; "
+        "empty: the published pair, then the network's own",
+        {"taps"});
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
-  t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
-        {"warmup", "rampup"});
+  t.add(
+      "distill.warmup_steps", d.warmup_steps, at_least(0),
+      "Steps over which the distillation weights grow from 0: linearly; mean_teacher's as exp(-5 (1 - t)^2), and 0 is "
+      "two fifths of the run then",
+      {"warmup", "rampup"});
+  t.add(
+      "distill.auto_weights", d.auto_weights, at_least(0),
+      "Step at which the weight of every distillation term is chosen, once, so that its gradient's norm is that of the "
+      "supervised loss; until then the weights are the configured ones. 0: off");
+  t.add("distill.auto_shares", d.auto_shares, above(0),
+        "With distill.auto_weights: a term's norm over the supervised one's, one number for all or one a term, in the "
+        "order of graphflow distill --list, adv last; empty: 1",
+        {"auto_share"});
   t.add("distill.semi_supervised", d.semi_supervised, any(),
         "Half of every batch are pictures of the unlabelled part: labels teach on the other half, the teacher on both");
+  t.add(
+      "distill.mask_wrong_teacher", d.mask_wrong_teacher, any(),
+      "Of graph_flow: distil no logits where the teacher's class is not the label's; pixels without a label all count, "
+      "and the mean goes over all pixels as without this");
   t.add("distill.fold_bf16", d.fold_bf16, any(),
         "With train.amp = \"bf16\": fold the teacher's batch norms into its convolutions, one pass less a layer and "
         "about "
@@ -173,6 +190,8 @@ void add_distill(Table& t, DistillConfig& d) {
         {"lambda_vert", "vertices", "lambda1"});
   t.add("distill.graph.edge_weight", g.edge_weight, at_least(0), "Of the variation graph's edges; 0: off",
         {"lambda_edge", "lambda2"});
+  t.add("distill.graph.layers", g.layers, between(1, static_cast<double>(kMostTapPairs)),
+        "Pairs of layers whose graph losses add up; 1 is published, the layers that 2 and 3 add are our choice", {"L"});
   t.add("distill.graph.k", g.k, between(1, 15), "Odd side of the patch around a channel's most salient place",
         {"patch_size"});
   t.add("distill.graph.edges", g.edges, one_of({"gram", "variation", "distance"}),
@@ -188,6 +207,13 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.kd.tau", d.kd.tau, above(0), "Temperature", {"temperature", "t"});
   t.add("distill.kd.element_mean", d.kd.element_mean, any(),
         "Mean over pixels and classes, as published; false: mean over pixels of the sum over classes");
+  t.add("distill.mean_teacher.decay", d.mean_teacher.decay, between(0, 0.999999),
+        "Of method mean_teacher: share of the old average in the new one after a step; smaller in the first steps",
+        {"ema_decay"});
+  t.add(
+      "distill.mean_teacher.noise", d.mean_teacher.noise, at_least(0),
+      "Of method mean_teacher: standard deviation of the noise that student and average get, each its own, in the unit "
+      "of the normalised pictures");
   AdversarialConfig& a = d.adversarial;
   t.add("distill.adversarial.weight", a.weight, at_least(0),
         "Of the student's adversarial loss, published 0.1; 0: off, no discriminator", {"lambda_adv", "lambda3"});
@@ -215,7 +241,9 @@ std::vector<Key> config_keys(Config& c) {
   add_loss(t, c.loss);
   add_distill(t, c.distill);
   t.add("paraphrase.factors", c.paraphrase.factors, between(0, 4096),
-        "Channels of the factors; 0: as many as the student's taps (24 Mobile U-Net, 64 ENet and ERFNet at width 1)");
+        "Channels of the factors, for distill.graph.layers = 1; 0: as many as the student's taps (24 Mobile U-Net, 64 "
+        "ENet "
+        "and ERFNet at width 1)");
   t.add("paraphrase.max_iterations", c.paraphrase.max_iterations, at_least(0),
         "Optimiser steps of each paraphraser; 0: paraphrase.epochs decides", {"steps"});
   t.add("paraphrase.epochs", c.paraphrase.epochs, at_least(0),

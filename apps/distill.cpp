@@ -4,10 +4,10 @@
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
+#include "apps/mean_teacher.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
-#include "data/paired_loader.h"
 #include "distill/baselines/method.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
@@ -29,15 +29,21 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.kd_weight = d.kd.weight;
   o.kd_tau = static_cast<float>(d.kd.tau);
   o.kd_element_mean = d.kd.element_mean;
+  o.mask_wrong_teacher = d.mask_wrong_teacher;
   o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak,
                       d.graph.absolute};
   o.graph.graph.edges = d.graph.edges == "gram"        ? EdgeMode::gram
                         : d.graph.edges == "variation" ? EdgeMode::variation
                                                        : EdgeMode::distance;
   o.graph.graph.reduction = d.graph.reduction == "sum" ? GraphReduction::sum : GraphReduction::mean;
-  o.teacher_taps = tap_pair(d.teacher_taps, teacher);
-  o.student_taps = tap_pair(d.student_taps, student);
+  const auto layers = static_cast<std::size_t>(d.graph.layers);
+  o.teacher_taps = tap_pairs(d.teacher_taps, teacher, layers);
+  o.student_taps = tap_pairs(d.student_taps, student, layers);
   o.warmup_steps = d.warmup_steps;
+  o.auto_weights.step = d.auto_weights;
+  const std::vector<std::string> terms = distillation_terms(config);
+  for (std::size_t i = 0; i < terms.size() && !d.auto_shares.empty(); ++i)
+    o.auto_weights.shares[terms[i]] = d.auto_shares[d.auto_shares.size() == 1 ? 0 : i];
   o.fold_bf16 = d.fold_bf16;
   if (d.method == "graph_flow") return o;
   o.vertex_weight = o.edge_weight = o.kd_weight = 0;
@@ -71,15 +77,16 @@ std::shared_ptr<Method> method_of(const Config& config, const DistillationOption
                                   Network& student, const ParaphraserFile& paraphrasers) {
   const DistillConfig& d = config.distill;
   if (d.method == "graph_flow") return nullptr;
-  const auto [ts, td] = tap_channels(teacher, o.teacher_taps, config.model.in_channels);
-  const auto [ss, sd] = tap_channels(student, o.student_taps, config.model.in_channels);
+  const TapPair &of_teacher = o.teacher_taps.front(), &of_student = o.student_taps.front();
+  const auto [ts, td] = tap_channels(teacher, of_teacher, config.model.in_channels);
+  const auto [ss, sd] = tap_channels(student, of_student, config.model.in_channels);
   std::shared_ptr<Method> method =
       make_method(find_method(d.method),
-                  {.teacher_shallow = {o.teacher_taps.shallow, ts},
-                   .teacher_deep = {o.teacher_taps.deep, td},
-                   .student_shallow = {o.student_taps.shallow, ss},
-                   .student_deep = {o.student_taps.deep, sd},
-                   .factors = paraphrasers.paraphrasers ? paraphrasers.description.factors : 0,
+                  {.teacher_shallow = {of_teacher.shallow, ts},
+                   .teacher_deep = {of_teacher.deep, td},
+                   .student_shallow = {of_student.shallow, ss},
+                   .student_deep = {of_student.deep, sd},
+                   .factors = paraphrasers.paraphrasers ? paraphrasers.description.sizes.front().factors : 0,
                    .classes = config.model.num_classes,
                    .tau = d.method_tau},
                   d.method_weights);
@@ -96,18 +103,36 @@ std::string describe(const MethodInfo& m) {
   if (m.needs.deep) add(needs, "deep taps");
   if (m.needs.labels) add(needs, "labels");
   if (m.needs.paraphrasers) add(needs, "paraphrasers");
+  if (!m.needs.teacher) add(needs, "no trained teacher");
   return fmt::format("{} ({}) {}\n  {}\n  weights: {}\n  needs: {}\n  two classes: {}\n", m.name, m.year, m.title,
                      m.formula, terms, needs, m.two_classes);
 }
 
-void check_factors(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
-                   std::int64_t in_channels) {
-  const std::int64_t channels = graph_flow_factors(student, o.student_taps, in_channels);
-  if (channels == file.description.factors) return;
-  throw Error(ErrorKind::usage, {"the paraphrasers do not fit the student",
-                                 "its taps " + o.student_taps.shallow + " and " + o.student_taps.deep,
-                                 fmt::format("{} factors", channels), std::to_string(file.description.factors),
-                                 "run graphflow paraphrase with this student's configuration"});
+// Whether the paraphrasers in the file are those of this teacher's taps, and make as many factors as the student's taps
+// have channels.
+void check_paraphrasers(Network& student, const DistillationOptions& o, const ParaphraserFile& file,
+                        const Config& config) {
+  const auto misfit = [&](const std::string& what, const std::string& expected, const std::string& found) {
+    throw Error(ErrorKind::usage,
+                {what, config.distill.paraphrasers, expected, found,
+                 "run graphflow paraphrase with this configuration (distill.graph.layers, taps, student)"});
+  };
+  const ParaphraserDescription& d = file.description;
+  const std::vector<std::int64_t> factors = graph_flow_factors(student, o.student_taps, config.model.in_channels);
+  if (d.sizes.size() < factors.size())
+    misfit("too few paraphrasers", fmt::format("{} pairs, as many as the layers", factors.size()),
+           std::to_string(d.sizes.size()));
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    const TapPair &wanted = o.teacher_taps[i], &learnt = d.teacher_taps[i];
+    if (wanted != learnt)
+      misfit("the paraphrasers have learnt other taps", wanted.shallow + " and " + wanted.deep,
+             learnt.shallow + " and " + learnt.deep);
+    if (factors[i] != d.sizes[i].factors)
+      misfit("the paraphrasers do not fit the student",
+             fmt::format("{} factors for its taps {} and {}", factors[i], o.student_taps[i].shallow,
+                         o.student_taps[i].deep),
+             std::to_string(d.sizes[i].factors));
+  }
 }
 
 void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std::string& file) {
@@ -129,6 +154,7 @@ int distill_command(const DistillFlags& flags) {
   if (!flags.paraphrasers.empty()) config.distill.paraphrasers = flags.paraphrasers;
   if (config.distill.paraphrasers.empty())
     config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
+  if (!find_method(config.distill.method).needs.teacher) return mean_teacher_run(flags, config);
   require_keys(config, {"distill.teacher"});
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
@@ -144,14 +170,11 @@ int distill_command(const DistillFlags& flags) {
   ParaphraserFile paraphrasers;
   if (needs_of(config, options).paraphrasers) {
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
-    check_factors(*student, options, paraphrasers, config.model.in_channels);
+    check_paraphrasers(*student, options, paraphrasers, config);
   }
   options.method = method_of(config, options, *teacher.network, *student, paraphrasers);
 
-  const std::unique_ptr<BatchSource> batches =
-      config.distill.semi_supervised
-          ? std::unique_ptr<BatchSource>(std::make_unique<PairedLoader>(dataset, loader_options(config)))
-          : std::make_unique<Loader>(dataset, Split::train, loader_options(config));
+  const std::unique_ptr<BatchSource> batches = distillation_batches(config, dataset);
   options.adversarial =
       adversarial_options(config, total_steps(config.train.max_iterations, config.train.epochs, *batches));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
@@ -164,11 +187,8 @@ int distill_command(const DistillFlags& flags) {
       [&] { return segmentation_validation(*student, validation, dataset); }, entries);
 
   std::vector<std::string> terms{"ce", "dice"}, values = segmentation_value_names(dataset);
-  for (const MethodTerm& t : find_method(config.distill.method).terms) terms.push_back(t.name);
-  if (options.adversarial.weight != 0) {
-    terms.push_back("adv");
-    values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
-  }
+  for (const std::string& name : distillation_terms(config)) terms.push_back(name);
+  if (options.adversarial.weight != 0) values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
   const Stage stage{"distill",   "distill " + config.model.arch, terms,
                     values,      config.train.max_iterations,    config.train.epochs,
                     config.optim};

@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
 
   DistillFlags paraphrase;
   sub = app.add_subcommand("paraphrase",
-                           "Train the two paraphrasers of a teacher (needed once per teacher and student width)");
+                           "Train the paraphrasers of a teacher (needed once per teacher and student width)");
   add_distill_flags(*sub, paraphrase);
   add_examples(
       *sub,

@@ -76,8 +76,11 @@ void print_network(const std::string& name, const NetworkOptions& options, std::
              static_cast<double>(table_parameters(*network)) / 1e6,
              static_cast<double>(table_work(*network, counter, size, size)) / 1e9);
   fmt::print("stride: {} (height and width are padded to a multiple)\n", stride);
-  const TapPair taps = network->default_taps();
-  fmt::print("taps (distilled: {}, {}):\n", taps.shallow, taps.deep);
+  const std::vector<TapPair> pairs = network->tap_pairs();
+  fmt::print("taps (distilled: {}, {}", pairs[0].shallow, pairs[0].deep);
+  for (std::size_t i = 1; i < pairs.size(); ++i)
+    fmt::print("{} {}, {}", i == 1 ? "; with more layers" : ";", pairs[i].shallow, pairs[i].deep);
+  fmt::print("):\n");
   for (const Tap& t : out.taps)
     fmt::print("  {:<10} {} channels, {}x{}\n", t.name, t.map.shape().c, t.map.shape().h, t.map.shape().w);
 }

@@ -1,4 +1,4 @@
-// graphflow paraphrase: the two paraphrasers of a teacher, trained on its features alone.
+// graphflow paraphrase: the paraphrasers of a teacher, a pair for each pair of layers, trained on its features alone.
 #include <fmt/format.h>
 
 #include "apps/commands.h"
@@ -24,6 +24,24 @@ std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const 
   return batches;
 }
 
+ParaphraserDescription describe_paraphrasers(const Config& config, const NetworkFile& teacher) {
+  const auto layers = static_cast<std::size_t>(config.distill.graph.layers);
+  ParaphraserDescription d;
+  d.teacher_taps = tap_pairs(config.distill.teacher_taps, *teacher.network, layers);
+  std::vector<std::int64_t> factors(layers, config.paraphrase.factors);
+  if (config.paraphrase.factors == 0) {
+    const auto student = make_network(config.model.arch, network_options(config));
+    factors = graph_flow_factors(*student, tap_pairs(config.distill.student_taps, *student, layers),
+                                 config.model.in_channels);
+  }
+  for (std::size_t i = 0; i < layers; ++i) {
+    const auto [shallow, deep] =
+        tap_channels(*teacher.network, d.teacher_taps[i], teacher.description.options.in_channels);
+    d.sizes.push_back({shallow, deep, factors[i]});
+  }
+  return d;
+}
+
 }  // namespace
 
 int paraphrase_command(const DistillFlags& flags) {
@@ -36,15 +54,8 @@ int paraphrase_command(const DistillFlags& flags) {
   const NetworkFile teacher = load_network(config.distill.teacher, device);
   const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
 
-  const TapPair taps = tap_pair(config.distill.teacher_taps, *teacher.network);
-  const auto channels = tap_channels(*teacher.network, taps, teacher.description.options.in_channels);
-  std::int64_t factors = config.paraphrase.factors;
-  if (factors == 0) {
-    const auto student = make_network(config.model.arch, network_options(config));
-    factors = graph_flow_factors(*student, tap_pair(config.distill.student_taps, *student), config.model.in_channels);
-  }
-  const ParaphraserDescription description{channels.first, channels.second, factors, taps};
-  ParaphraserPair paraphrasers(channels.first, channels.second, factors);
+  const ParaphraserDescription description = describe_paraphrasers(config, teacher);
+  Paraphrasers paraphrasers(description.sizes);
   paraphrasers.initialise(static_cast<std::uint64_t>(config.train.seed));
   paraphrasers.to(device);
 
@@ -53,16 +64,15 @@ int paraphrase_command(const DistillFlags& flags) {
   RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config, device);
   const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
   ParaphraseTask task(
-      paraphrasers, *teacher.network, taps, [&] { return image_batches(validation, dataset.preprocessing, 8); },
-      entries, activation_dtype(config));
+      paraphrasers, *teacher.network, description.teacher_taps,
+      [&] { return image_batches(validation, dataset.preprocessing, 8); }, entries, activation_dtype(config));
 
-  const Stage stage{"paraphrase",
-                    "paraphrasers",
-                    {"shallow", "deep"},
-                    {"val_error_shallow", "val_error_deep"},
-                    config.paraphrase.max_iterations,
-                    config.paraphrase.epochs,
-                    config.paraphrase.optim};
+  const std::vector<std::string> terms = paraphraser_terms(paraphrasers.size());
+  std::vector<std::string> values;
+  for (const std::string& term : terms) values.push_back("val_error_" + term);
+  const Stage stage{
+      "paraphrase",           "paraphrasers", terms, values, config.paraphrase.max_iterations, config.paraphrase.epochs,
+      config.paraphrase.optim};
   const TrainingResult result = run_stage(stage, task, loader, folder, config, flags);
   if (result.interrupted) return kInterrupted;
   fmt::print("paraphrasers: {}/best.gfm (step {})\n", folder.checkpoints(), result.best_step);

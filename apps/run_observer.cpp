@@ -9,7 +9,8 @@ RunObserver::RunObserver(std::string title, RunFolder& folder, std::int64_t tota
     : title_(std::move(title)), folder_(folder), total_(total), log_every_(log_every), quiet_(quiet) {
   columns_ = {"epoch", "lr", "loss", "gradient_norm", "seconds"};
   for (const std::string& t : terms) columns_.push_back(t);
-  for (const std::string& t : terms) columns_.push_back("share_" + t);
+  for (const char* of_gradient : {"share_", "norm_"})
+    for (const std::string& t : terms) columns_.push_back(of_gradient + t);
   columns_.insert(columns_.end(), values.begin(), values.end());
 }
 
@@ -34,7 +35,9 @@ void RunObserver::stepped(const StepReport& r) {
                       {"seconds", r.seconds}};
   for (const TermReport& t : r.terms) {
     row.emplace_back(t.name, t.value);
-    if (r.has_shares) row.emplace_back("share_" + t.name, t.share);
+    if (!r.has_shares) continue;
+    row.emplace_back("share_" + t.name, t.share);
+    row.emplace_back("norm_" + t.name, t.norm);
   }
   for (const WatchedReport& w : r.watched) row.emplace_back(w.name, w.value);
   log_->append(r.step, row);

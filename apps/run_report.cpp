@@ -45,18 +45,25 @@ std::vector<LinePlot> curves(const std::vector<ReportEntry>& entries) {
     LinePlot terms{.title = e.name + ": loss terms", .x_label = "step", .y_label = "weighted value", .log_y = true};
     LinePlot shares{
         .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
+    LinePlot norms{
+        .title = e.name + ": norm of each term's gradient", .x_label = "step", .y_label = "norm", .log_y = true};
     int color = 0;
     const std::string prefix = "share_";
     for (const std::string& column : table.columns) {
       if (!column.starts_with(prefix)) continue;
       const std::string term = column.substr(prefix.size());
-      PlotSeries value = series(term, term), share = series(column, term);
-      value.color = share.color = color++;
-      if (!value.x.empty()) terms.series.push_back(value);
-      if (!share.x.empty()) shares.series.push_back(share);
+      const auto add = [&](LinePlot& plot, const std::string& name) {
+        PlotSeries s = series(name, term);
+        s.color = color;
+        if (!s.x.empty()) plot.series.push_back(std::move(s));
+      };
+      add(terms, term);
+      add(shares, column);
+      add(norms, "norm_" + term);
+      ++color;
     }
-    plots.push_back(std::move(terms));
-    plots.push_back(std::move(shares));
+    for (LinePlot* plot : {&terms, &shares, &norms})
+      if (!plot->series.empty()) plots.push_back(std::move(*plot));
   }
   if (!loss.series.empty()) plots.insert(plots.begin(), {std::move(loss), std::move(dice)});
   return plots;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
+#include "data/paired_loader.h"
 #include "data/split_file.h"
 #include "engine/device.h"
 #include "kernels/error.h"
@@ -104,6 +105,11 @@ LoaderOptions loader_options(const Config& config) {
   o.augmentation = augmentation_of(config.data.augment);
   o.augment_later = config.data.augment_on == "device";
   return o;
+}
+
+std::unique_ptr<BatchSource> distillation_batches(const Config& config, const Dataset& dataset) {
+  if (config.distill.semi_supervised) return std::make_unique<PairedLoader>(dataset, loader_options(config));
+  return std::make_unique<Loader>(dataset, Split::train, loader_options(config));
 }
 
 std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches) {

@@ -36,6 +36,8 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride);
 
 StepGraphMode parse_step_graph(const std::string& word);  // "auto", "on", "off"
 LoaderOptions loader_options(const Config& config);
+// The training part; with distill.semi_supervised half of every batch is of the unlabelled part.
+std::unique_ptr<BatchSource> distillation_batches(const Config& config, const Dataset& dataset);
 // Steps from max_iterations, else from epochs and the loader's length.
 std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches);
 TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps,

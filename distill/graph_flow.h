@@ -6,6 +6,9 @@
 //   dV = V^deep - V^shallow,  dE = E^deep - E^shallow                  variation graph
 //   L_vertex = sum |dV_S - dV_T|^2,   L_edge = sum |dE_S - dE_T|^2
 //
+// Of one pair of layers; |L| pairs (method 1.1, published for 1 to 3) add up in distill/distillation.h. Which layers
+// |L| = 2 and 3 add was not published: models/network.h, tap_pairs(), says what each network takes.
+//
 // The formula is our primary reading of the paper, whose loss was never released; the alternatives are options:
 // EdgeMode::variation (A1), EdgeMode::distance (A2), SalienceMode::window (A3), GraphReduction::mean.
 #include "engine/ops/salience.h"

@@ -81,29 +81,46 @@ NetworkFile load_network(const std::string& file, const Device& device) {
   return f;
 }
 
+namespace {
+
+constexpr const char* kPairs = "paraphraser.pairs";
+
+std::string pair_prefix(std::size_t i) { return i == 0 ? "paraphraser." : fmt::format("paraphraser.pair{}.", i + 1); }
+
+}  // namespace
+
 FileEntries ParaphraserDescription::to_entries() const {
-  return {{"kind", "paraphraser"},
-          {"paraphraser.shallow_channels", std::to_string(shallow_channels)},
-          {"paraphraser.deep_channels", std::to_string(deep_channels)},
-          {"paraphraser.factors", std::to_string(factors)},
-          {"paraphraser.tap_shallow", teacher_taps.shallow},
-          {"paraphraser.tap_deep", teacher_taps.deep}};
+  FileEntries e{{"kind", "paraphraser"}};
+  if (sizes.size() > 1) e[kPairs] = std::to_string(sizes.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const std::string prefix = pair_prefix(i);
+    e[prefix + "shallow_channels"] = std::to_string(sizes[i].shallow_channels);
+    e[prefix + "deep_channels"] = std::to_string(sizes[i].deep_channels);
+    e[prefix + "factors"] = std::to_string(sizes[i].factors);
+    e[prefix + "tap_shallow"] = teacher_taps.at(i).shallow;
+    e[prefix + "tap_deep"] = teacher_taps.at(i).deep;
+  }
+  return e;
 }
 
 ParaphraserDescription ParaphraserDescription::from_entries(const FileEntries& entries, const std::string& file) {
   const Reader r(entries, file, "paraphraser");
-  return {r.integer("paraphraser.shallow_channels"),
-          r.integer("paraphraser.deep_channels"),
-          r.integer("paraphraser.factors"),
-          {r.text("paraphraser.tap_shallow"), r.text("paraphraser.tap_deep")}};
+  const std::int64_t pairs = entries.count(kPairs) ? r.integer(kPairs) : 1;
+  ParaphraserDescription d;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(pairs); ++i) {
+    const std::string prefix = pair_prefix(i);
+    d.sizes.push_back(
+        {r.integer(prefix + "shallow_channels"), r.integer(prefix + "deep_channels"), r.integer(prefix + "factors")});
+    d.teacher_taps.push_back({r.text(prefix + "tap_shallow"), r.text(prefix + "tap_deep")});
+  }
+  return d;
 }
 
 ParaphraserFile load_paraphrasers(const std::string& file, const Device& device) {
   ParaphraserFile f;
   f.entries = read_checkpoint_entries(file);
   f.description = ParaphraserDescription::from_entries(f.entries, file);
-  const ParaphraserDescription& d = f.description;
-  f.paraphrasers = std::make_unique<ParaphraserPair>(d.shallow_channels, d.deep_channels, d.factors);
+  f.paraphrasers = std::make_unique<Paraphrasers>(f.description.sizes);
   CheckpointState unused;
   load_checkpoint(file, *f.paraphrasers, nullptr, unused);
   f.paraphrasers->eval();

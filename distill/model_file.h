@@ -31,9 +31,11 @@ struct NetworkFile {
 };
 NetworkFile load_network(const std::string& file, const Device& device = cpu_device());
 
+// One entry for each pair of layers. In a file the first pair's keys are "paraphraser.factors" and so on, those of the
+// others "paraphraser.pair2.factors"; a file of one pair says nothing of their number.
 struct ParaphraserDescription {
-  std::int64_t shallow_channels = 256, deep_channels = 256, factors = 24;
-  TapPair teacher_taps;
+  std::vector<ParaphraserSizes> sizes;
+  std::vector<TapPair> teacher_taps;
 
   FileEntries to_entries() const;
   static ParaphraserDescription from_entries(const FileEntries& entries, const std::string& file);
@@ -41,7 +43,7 @@ struct ParaphraserDescription {
 
 struct ParaphraserFile {
   ParaphraserDescription description;
-  std::unique_ptr<ParaphraserPair> paraphrasers;  // in evaluation mode
+  std::unique_ptr<Paraphrasers> paraphrasers;  // in evaluation mode
   FileEntries entries;
 };
 ParaphraserFile load_paraphrasers(const std::string& file, const Device& device = cpu_device());

@@ -11,7 +11,11 @@ namespace gf {
 
 void Objective::add(const std::string& name, double weight, const Tensor& value) {
   if (weight == 0) return;
-  terms_.push_back({name, weight, weight == 1 ? value : static_cast<float>(weight) * value});
+  add_weighted(name, weight, weight == 1 ? value : static_cast<float>(weight) * value);
+}
+
+void Objective::add_weighted(const std::string& name, double weight, const Tensor& weighted) {
+  terms_.push_back({name, weight, weighted});
 }
 
 Tensor Objective::total() const {
@@ -31,18 +35,22 @@ std::vector<TermReport> Objective::report() const {
 
 std::vector<TermReport> Objective::report_with_shares(const std::vector<NamedTensor>& parameters) const {
   std::vector<TermReport> list = report();
-  std::vector<Tensor> wrt;
-  for (const NamedTensor& p : parameters) wrt.push_back(p.tensor);
   double sum = 0;
   for (std::size_t i = 0; i < terms_.size(); ++i) {
-    double squares = 0;
-    for (const Tensor& g : gradients(terms_[i].weighted, wrt, {}, false, true))
-      if (g) squares += squared_norm(g.to_dense());
-    list[i].share = std::sqrt(squares);
-    sum += list[i].share;
+    list[i].norm = gradient_norm(terms_[i].weighted, parameters);
+    sum += list[i].norm;
   }
-  for (TermReport& t : list) t.share = sum > 0 ? t.share / sum : 0;
+  for (TermReport& t : list) t.share = sum > 0 ? t.norm / sum : 0;
   return list;
+}
+
+double gradient_norm(const Tensor& y, const std::vector<NamedTensor>& parameters) {
+  std::vector<Tensor> wrt;
+  for (const NamedTensor& p : parameters) wrt.push_back(p.tensor);
+  double squares = 0;
+  for (const Tensor& g : gradients(y, wrt, {}, false, true))
+    if (g) squares += squared_norm(g.to_dense());
+  return std::sqrt(squares);
 }
 
 }  // namespace gf

@@ -1,6 +1,6 @@
 #pragma once
-// Unsupervised training of the two paraphrasers on a frozen teacher in evaluation mode: mean squared reconstruction
-// error of its shallow and its deep tap.
+// Unsupervised training of the paraphrasers on a frozen teacher in evaluation mode: mean squared reconstruction error
+// of the shallow and the deep tap of every pair of layers, all in one run.
 #include <functional>
 
 #include "distill/paraphraser.h"
@@ -9,11 +9,15 @@
 
 namespace gf {
 
+// Names of the losses, "shallow" and "deep" of the first pair, "shallow2", "deep2", ... of the others. Validation puts
+// "val_error_" before them.
+std::vector<std::string> paraphraser_terms(std::size_t pairs);
+
 class ParaphraseTask : public TrainingTask {
  public:
-  // Freezes the teacher. `validation_images` gives the image batches of the validation split. Activations in
-  // bf16 are for training; validation is float32 always.
-  ParaphraseTask(ParaphraserPair& paraphrasers, Network& teacher, TapPair taps,
+  // One pair of taps for each of the paraphrasers'. Freezes the teacher. `validation_images` gives the image batches of
+  // the validation split. Activations in bf16 are for training; validation is float32 always.
+  ParaphraseTask(Paraphrasers& paraphrasers, Network& teacher, std::vector<TapPair> taps,
                  std::function<std::vector<Tensor>()> validation_images, std::map<std::string, std::string> description,
                  DType activations = DType::f32);
   Module& model() override { return paraphrasers_; }
@@ -22,14 +26,16 @@ class ParaphraseTask : public TrainingTask {
   std::map<std::string, std::string> description() const override { return description_; }
 
  private:
-  struct Maps {
-    Tensor shallow, deep;
+  // A paraphraser and the map it is to reconstruct.
+  struct Lesson {
+    const Paraphraser& paraphraser;
+    Tensor map;
   };
-  Maps teach(const Tensor& image, DType activations);
+  std::vector<Lesson> teach(const Tensor& image, DType activations);  // in the order of paraphraser_terms()
 
-  ParaphraserPair& paraphrasers_;
+  Paraphrasers& paraphrasers_;
   Network& teacher_;
-  TapPair taps_;
+  std::vector<TapPair> taps_;
   std::function<std::vector<Tensor>()> validation_images_;
   std::map<std::string, std::string> description_;
   DType activations_;

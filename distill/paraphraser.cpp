@@ -36,4 +36,15 @@ Tensor Paraphraser::decode(const Tensor& factors) const {
   return leaky_relu(decoder2_(b), kSlope);
 }
 
+ParaphraserPair::ParaphraserPair(const Owner& owner, const ParaphraserSizes& s)
+    : Module(owner),
+      shallow({this, "shallow"}, s.shallow_channels, s.factors),
+      deep({this, "deep"}, s.deep_channels, s.factors) {}
+
+Paraphrasers::Paraphrasers(const std::vector<ParaphraserSizes>& sizes) {
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    pairs_.push_back(
+        std::make_unique<ParaphraserPair>(Owner{this, i == 0 ? "" : "pair" + std::to_string(i + 1)}, sizes[i]));
+}
+
 }  // namespace gf

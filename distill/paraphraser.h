@@ -4,6 +4,9 @@
 // same vertices. Six 3x3 layers with bias, each followed by LeakyReLU 0.1, no normalisation:
 //   encoder0 C->C, encoder1 C->K, encoder2 K->K;  decoder0 K->K, decoder1 K->C, decoder2 C->C (transposed, stride 1)
 // PyTorch's default initialisation.
+#include <memory>
+#include <vector>
+
 #include "engine/nn/convolution.h"
 
 namespace gf {
@@ -26,12 +29,28 @@ class Paraphraser : public Module {
   ConvTranspose2d decoder0_, decoder1_, decoder2_;
 };
 
-// The two that Graph Flow needs, trained together on one frozen teacher: their parameters and losses are disjoint.
-class ParaphraserPair : public Module {
- public:
-  ParaphraserPair(std::int64_t shallow_channels, std::int64_t deep_channels, std::int64_t factors)
-      : shallow({this, "shallow"}, shallow_channels, factors), deep({this, "deep"}, deep_channels, factors) {}
+// Of one pair of layers: the channels of the teacher's taps, and the factors they are turned into.
+struct ParaphraserSizes {
+  std::int64_t shallow_channels = 256, deep_channels = 256, factors = 24;
+};
+
+struct ParaphraserPair : Module {
   Paraphraser shallow, deep;
+
+  ParaphraserPair(const Owner& owner, const ParaphraserSizes& sizes);
+};
+
+// All that Graph Flow needs, a pair for each of its pairs of layers, trained together on one frozen teacher: their
+// parameters and losses are disjoint. The names of the first pair begin with "shallow" and "deep", those of the others
+// with "pair2", "pair3".
+class Paraphrasers : public Module {
+ public:
+  explicit Paraphrasers(const std::vector<ParaphraserSizes>& sizes);
+  std::size_t size() const { return pairs_.size(); }
+  const ParaphraserPair& pair(std::size_t i) const { return *pairs_.at(i); }
+
+ private:
+  std::vector<std::unique_ptr<ParaphraserPair>> pairs_;
 };
 
 }  // namespace gf

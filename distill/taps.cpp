@@ -5,12 +5,23 @@
 
 namespace gf {
 
-TapPair tap_pair(const std::vector<std::string>& names, const Network& network) {
-  if (names.empty()) return network.default_taps();
-  if (names.size() != 2)
-    throw Error(ErrorKind::usage, {"taps are a pair", "distill.teacher_taps or student_taps",
-                                   "two names: shallow, deep", std::to_string(names.size()) + " names", ""});
-  return {names[0], names[1]};
+std::vector<TapPair> tap_pairs(const std::vector<std::string>& names, const Network& network, std::size_t layers) {
+  if (names.empty()) {
+    std::vector<TapPair> pairs = network.tap_pairs();
+    if (layers < 1 || layers > pairs.size())
+      throw Error(ErrorKind::usage, {"wrong number of layer pairs", "distill.graph.layers",
+                                     "1 to " + std::to_string(pairs.size()), std::to_string(layers), ""});
+    pairs.resize(layers);
+    return pairs;
+  }
+  if (names.size() != 2 * layers)
+    throw Error(ErrorKind::usage, {"taps come in pairs", "distill.teacher_taps or student_taps",
+                                   std::to_string(2 * layers) + " names (distill.graph.layers = " +
+                                       std::to_string(layers) + "): shallow, deep, shallow, deep, ...",
+                                   std::to_string(names.size()) + " names", ""});
+  std::vector<TapPair> pairs;
+  for (std::size_t i = 0; i < layers; ++i) pairs.push_back({names[2 * i], names[2 * i + 1]});
+  return pairs;
 }
 
 std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPair& taps, std::int64_t in_channels) {
@@ -24,15 +35,21 @@ std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPa
   return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
 }
 
-std::int64_t graph_flow_factors(Network& student, const TapPair& taps, std::int64_t in_channels) {
-  const auto [shallow, deep] = tap_channels(student, taps, in_channels);
-  if (shallow == deep) return shallow;
-  const TapPair published = student.default_taps();
-  throw Error(ErrorKind::usage,
-              {"Graph Flow needs two taps of one width", "distill.student_taps " + taps.shallow + ", " + taps.deep,
-               "as many channels in both", std::to_string(shallow) + " and " + std::to_string(deep) + " channels",
-               "choose taps that match, as " + published.shallow + " and " + published.deep +
-                   " do, or set distill.graph.vertex_weight and edge_weight to 0"});
+std::vector<std::int64_t> graph_flow_factors(Network& student, const std::vector<TapPair>& taps,
+                                             std::int64_t in_channels) {
+  std::vector<std::int64_t> factors;
+  for (const TapPair& pair : taps) {
+    const auto [shallow, deep] = tap_channels(student, pair, in_channels);
+    factors.push_back(shallow);
+    if (shallow == deep) continue;
+    const TapPair published = student.default_taps();
+    throw Error(ErrorKind::usage,
+                {"Graph Flow needs two taps of one width", "distill.student_taps " + pair.shallow + ", " + pair.deep,
+                 "as many channels in both", std::to_string(shallow) + " and " + std::to_string(deep) + " channels",
+                 "choose taps that match, as " + published.shallow + " and " + published.deep +
+                     " do, or set distill.graph.vertex_weight and edge_weight to 0"});
+  }
+  return factors;
 }
 
 }  // namespace gf

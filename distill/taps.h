@@ -8,14 +8,16 @@
 
 namespace gf {
 
-// {shallow, deep} from a configuration's list of two names; the network's published pair where the list is empty.
-TapPair tap_pair(const std::vector<std::string>& names, const Network& network);
+// A network's first `layers` pairs (at most kMostTapPairs), or those of a configuration's list of 2 * layers names:
+// shallow, deep, shallow, deep, ... Throws ErrorKind::usage for another number of names.
+std::vector<TapPair> tap_pairs(const std::vector<std::string>& names, const Network& network, std::size_t layers = 1);
 
 // Channels of the two taps, found by running a small zero picture in evaluation mode.
 std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPair& taps, std::int64_t in_channels);
 
-// The factors that paraphrasers must make for this student: the channels of its two taps, which Graph Flow subtracts
-// from each other channel by channel. Throws ErrorKind::usage where they differ.
-std::int64_t graph_flow_factors(Network& student, const TapPair& taps, std::int64_t in_channels);
+// The factors that paraphrasers must make for this student, pair by pair: the channels of its two taps, which Graph
+// Flow subtracts from each other channel by channel. Throws ErrorKind::usage where they differ.
+std::vector<std::int64_t> graph_flow_factors(Network& student, const std::vector<TapPair>& taps,
+                                             std::int64_t in_channels);
 
 }  // namespace gf

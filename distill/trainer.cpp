@@ -61,6 +61,7 @@ class Run {
     if (runner_.full()) report();
     const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
     runner_.run(std::move(micro_batches), step_, lr, shares);
+    if (const std::string text = task_.remark(); !text.empty()) observer_.note(text);
     if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
     while (runner_.arrived()) report();

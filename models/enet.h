@@ -2,7 +2,8 @@
 // ENet, a compact student (method 5.3): bottlenecks of a quarter of the channels, pooling whose indices the decoder
 // unpools with, dilated and asymmetric convolutions. No convolution has a bias. The encoder's activations are PReLU
 // with one slope each, the decoder's ReLU. Stride 8. Taps: initial, stage1..stage5; the paper distils stage1 and stage4
-// (64 channels, 1/4 resolution).
+// (64 channels, 1/4 resolution). More layers add initial and stage5 (16 channels, 1/2), then stage2 and stage3, the two
+// halves of the middle (128 channels, 1/8): our choice.
 //
 //   initial  3x3 s2, cat max pool 3 s2 of the picture                16   H/2
 //   stage1   down, 4 plain blocks; dropout 0.01                      64   H/4
@@ -89,7 +90,9 @@ class ENet : public Network {
   explicit ENet(const NetworkOptions& o);
   NetworkOutput forward(const Tensor& x, Random& random) const override;
   std::int64_t stride() const override { return 8; }
-  TapPair default_taps() const override { return {"stage1", "stage4"}; }
+  std::vector<TapPair> tap_pairs() const override {
+    return {{"stage1", "stage4"}, {"initial", "stage5"}, {"stage2", "stage3"}};
+  }
   std::int64_t tap_channels() const override { return c1_; }
 
  private:

@@ -79,12 +79,14 @@ NetworkOutput ERFNet::forward(const Tensor& x, Random& random) const {
   const Tensor down1 = down1_(x);
   const Tensor down2 = down2_(down1);
   const Tensor encoder2 = encoder2_(down2, random);
-  const Tensor encoder3 = encoder3_(down3_(encoder2), random);
+  const Tensor down3 = down3_(encoder2);
+  const Tensor encoder3 = encoder3_(down3, random);
   const Tensor decoder4 = decoder4_(up4_(encoder3), random);
   const Tensor decoder5 = decoder5_(up5_(decoder4), random);
   return {head_(decoder5),
           {{"down1", down1},
            {"down2", down2},
+           {"down3", down3},
            {"encoder2", encoder2},
            {"encoder3", encoder3},
            {"decoder4", decoder4},

@@ -1,7 +1,8 @@
 #pragma once
 // ERFNet, a student (method 5.4): residual blocks of one-dimensional convolutions, dilated in the encoder. Biases
-// everywhere, batch norm's eps 1e-3, ReLU. Stride 8. Taps: down1, down2, encoder2, encoder3, decoder4, decoder5; the
-// paper distils down2 and decoder4 (64 channels, 1/4 resolution).
+// everywhere, batch norm's eps 1e-3, ReLU. Stride 8. Taps: down1, down2, down3, encoder2, encoder3, decoder4, decoder5;
+// the paper distils down2 and decoder4 (64 channels, 1/4 resolution). More layers add down1 and decoder5 (16 channels,
+// 1/2), then down3 and encoder3, where the deepest level begins and ends (128 channels, 1/8): our choice.
 //
 //   down1     3x3 s2, cat max pool of the picture       16   H/2
 //   down2     the same                                  64   H/4
@@ -65,7 +66,9 @@ class ERFNet : public Network {
   explicit ERFNet(const NetworkOptions& o);
   NetworkOutput forward(const Tensor& x, Random& random) const override;
   std::int64_t stride() const override { return 8; }
-  TapPair default_taps() const override { return {"down2", "decoder4"}; }
+  std::vector<TapPair> tap_pairs() const override {
+    return {{"down2", "decoder4"}, {"down1", "decoder5"}, {"down3", "encoder3"}};
+  }
   std::int64_t tap_channels() const override { return c1_; }
   // The encoder's own 1x1 head, for training it alone.
   std::int64_t unused_released_parameters() const override { return c2_ * classes_ + classes_; }

@@ -1,6 +1,7 @@
 #pragma once
 // FANet, the teacher (method 5.1): a U-Net of selective-kernel residual blocks with strip pooling in the decoder.
 // Stride 8. Taps: encoder1..encoder4, up7, up8, up9; the paper distils encoder3 and up7 (256 channels, 1/4 resolution).
+// Its other levels are the pairs that more layers add: encoder2 and up8, encoder1 and up9 (our choice).
 //
 //   encoder1  in -> 64   H      up7  512 -> 256, cat encoder3, decoder7, strip7   H/4
 //   encoder2  -> 128     H/2    up8  256 -> 128, cat encoder2, decoder8, strip8   H/2
@@ -17,7 +18,9 @@ class FANet : public Network {
   explicit FANet(const NetworkOptions& o);
   NetworkOutput forward(const Tensor& x, Random& random) const override;
   std::int64_t stride() const override { return 8; }
-  TapPair default_taps() const override { return {"encoder3", "up7"}; }
+  std::vector<TapPair> tap_pairs() const override {
+    return {{"encoder3", "up7"}, {"encoder2", "up8"}, {"encoder1", "up9"}};
+  }
   std::int64_t tap_channels() const override { return c3_; }
   // An auxiliary 1x1 head (64 * classes + classes) and three strip-pooling scalars.
   std::int64_t unused_released_parameters() const override { return c1_ * classes_ + classes_ + 3; }

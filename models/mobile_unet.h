@@ -1,7 +1,8 @@
 #pragma once
 // Mobile U-Net, the compact student (method 5.2): MobileNetV2's inverted residuals as encoder, transposed convolutions
 // and inverted residuals as decoder. Stride 32. Taps: block1, block3, block6, block13, merge1..merge4; the paper
-// distils block3 and merge3 (24 channels, 1/4 resolution). Weights: N(0, sqrt(2 / (k*k*C_out))), biases 0.
+// distils block3 and merge3 (24 channels, 1/4 resolution). More layers add block1 and merge4 (16 channels, 1/2), then
+// block6 and merge2 (32 channels, 1/8): our choice. Weights: N(0, sqrt(2 / (k*k*C_out))), biases 0.
 #include "engine/nn/conv_norm.h"
 #include "models/network.h"
 
@@ -23,7 +24,9 @@ class MobileUNet : public Network {
   explicit MobileUNet(const NetworkOptions& o);
   NetworkOutput forward(const Tensor& x, Random& random) const override;
   std::int64_t stride() const override { return 32; }
-  TapPair default_taps() const override { return {"block3", "merge3"}; }
+  std::vector<TapPair> tap_pairs() const override {
+    return {{"block3", "merge3"}, {"block1", "merge4"}, {"block6", "merge2"}};
+  }
   std::int64_t tap_channels() const override { return tap_channels_; }
   bool table_counts_batch_norm() const override { return false; }
 

@@ -22,10 +22,16 @@ struct NetworkOutput {
   const Tensor& tap(const std::string& name) const;
 };
 
-// The pair of layers that the paper distils: encoder and decoder map at a quarter of the input's resolution.
+// Two layers at mirror positions of a network, between which the paper's variation graph lies.
 struct TapPair {
   std::string shallow, deep;
+
+  bool operator==(const TapPair&) const = default;
 };
+
+// |L|, the number of pairs that are distilled together (method 1.1). Ablated in the paper; what the second and the
+// third pair are was not published.
+constexpr std::size_t kMostTapPairs = 3;
 
 constexpr float kPublishedDropout = -1;
 
@@ -47,7 +53,10 @@ class Network : public Module {
   // x (n,h,w,in_channels), h and w multiples of stride(). `random` feeds dropout while training.
   virtual NetworkOutput forward(const Tensor& x, Random& random) const = 0;
   virtual std::int64_t stride() const = 0;  // h and w must be multiples of this
-  virtual TapPair default_taps() const = 0;
+  // kMostTapPairs of them: first the published one, encoder and decoder map at a quarter of the input's resolution,
+  // then those that |L| = 2 and 3 add. Both taps of a pair have as many channels, whatever the width.
+  virtual std::vector<TapPair> tap_pairs() const = 0;
+  TapPair default_taps() const { return tap_pairs().front(); }
   virtual std::int64_t tap_channels() const = 0;                         // of the default taps
   virtual std::int64_t unused_released_parameters() const { return 0; }  // in the released code, never used
   // What the released code does for a picture beyond this forward pass, as the paper's table counts it.

@@ -54,6 +54,7 @@ struct MethodTerm {
 struct MethodNeeds {
   bool logits = false, shallow = false, deep = false, labels = false;
   bool paraphrasers = false;  // of the teacher's taps: MethodInput::factors
+  bool teacher = true;        // that was trained before
 };
 
 class Method;
@@ -66,7 +67,8 @@ struct MethodInfo {
   std::vector<MethodTerm> terms;
   MethodNeeds needs;
   std::string two_classes;  // "yes", or what becomes of it
-  // Null for graph_flow, which is distill/distillation.h's own.
+  // Null where the terms are another's: graph_flow's are distill/distillation.h's own, mean_teacher is a task
+  // (distill/mean_teacher.h).
   std::unique_ptr<Method> (*make)(const MethodSetup&);
 };
 
@@ -99,6 +101,9 @@ std::unique_ptr<Method> make_as(const MethodSetup& setup) {
 const std::vector<MethodInfo>& methods();
 std::vector<std::string> method_names();
 const MethodInfo& find_method(const std::string& name);  // throws ErrorKind::usage with the list
+
+// Throws ErrorKind::usage where there are weights, but not one a term; `where`: for the message.
+void check_method_weights(const MethodInfo& info, std::size_t weights, const std::string& where);
 
 // `weights`: one a term, or none for the defaults. Throws ErrorKind::usage, naming term and layer, where the setup
 // lacks what the method needs.

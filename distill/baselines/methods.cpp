@@ -23,7 +23,8 @@ namespace gf {
   METHOD(dist)             \
   METHOD(cirkd)            \
   METHOD(mgd)              \
-  METHOD(logit_std)
+  METHOD(logit_std)        \
+  METHOD(mean_teacher)
 
 #define GF_DECLARE(name) MethodInfo name##_method();
 GF_METHODS(GF_DECLARE)
@@ -49,15 +50,17 @@ const MethodInfo& find_method(const std::string& name) {
   throw Error(ErrorKind::usage, {"unknown distillation method", "distill.method", names, name, ""});
 }
 
+void check_method_weights(const MethodInfo& info, std::size_t weights, const std::string& where) {
+  if (weights == 0 || weights == info.terms.size()) return;
+  std::string names;
+  for (const MethodTerm& t : info.terms) names += (names.empty() ? "" : ", ") + t.name;
+  throw Error(ErrorKind::usage, {"wrong number of method weights", where,
+                                 std::to_string(info.terms.size()) + " (" + names + ")", std::to_string(weights), ""});
+}
+
 std::unique_ptr<Method> make_method(const MethodInfo& info, const MethodSetup& setup,
                                     const std::vector<double>& weights) {
-  if (!weights.empty() && weights.size() != info.terms.size()) {
-    std::string names;
-    for (const MethodTerm& t : info.terms) names += (names.empty() ? "" : ", ") + t.name;
-    throw Error(ErrorKind::usage,
-                {"wrong number of method weights", "distill.method_weights of " + info.name,
-                 std::to_string(info.terms.size()) + " (" + names + ")", std::to_string(weights.size()), ""});
-  }
+  check_method_weights(info, weights.size(), "distill.method_weights of " + info.name);
   if (info.needs.paraphrasers && setup.factors == 0)
     throw Error(ErrorKind::usage, {"distillation method " + info.name + " needs the paraphrasers",
                                    "term " + info.terms.front().name + ", teacher taps " + setup.teacher_shallow.name +

@@ -49,6 +49,9 @@ class Module {
   Device device() const;          // of the first parameter
   // A module that was made elsewhere becomes a child; it must live as long. An empty name adds nothing to its paths.
   void adopt(const std::string& name, Module& child) { children_.push_back({name, &child}); }
+  // The same for a module that is not trained although it has parameters (a running average of a network): here they
+  // count as buffers.
+  void adopt_untrained(const std::string& name, Module& child) { children_.push_back({name, &child, false}); }
   // For ever: takes the gradient slots away, nothing below is taped; weights stay as they are. Batch norms are folded
   // into convolutions (conv_norm.h), with fold_bf16 under bf16 activations too.
   void freeze(bool fold_bf16 = false);
@@ -68,6 +71,7 @@ class Module {
   struct Child {
     std::string name;
     Module* module;
+    bool trained = true;
   };
   void collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const;
   std::vector<Child> children_;

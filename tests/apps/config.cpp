@@ -120,6 +120,23 @@ TEST_CASE("values that do not fit each other are found, with the line of the one
   CHECK(contains(fault("[loss]\nce = 0\n"), "no supervised loss"));
   CHECK(contains(fault("[train]\nepochs = 0\n"), "nothing to train"));
   CHECK(contains(fault("[data]\npad_to = [64]\n"), "expected height and width, or none, found 1 entries"));
+  CHECK(contains(fault("[distill]\nteacher_taps = [\"c3\"]\n"), "a shallow and a deep one, or none, found 1 entries"));
+  CHECK(contains(fault("[distill]\nstudent_taps = [\"x2\", \"up3\"]\n[distill.graph]\nlayers = 2\n"),
+                 "expected 4 (shallow and deep of distill.graph.layers), or none, found 2 entries"));
+  CHECK(contains(fault("[distill.graph]\nlayers = 4\n"), "distill.graph.layers"));
+  CHECK(contains(fault("[distill]\nmethod = \"at\"\n[distill.graph]\nlayers = 2\n"), "layers is of graph_flow"));
+  CHECK(contains(fault("[distill]\nmethod_weights = [1]\n"), "run.toml:2"));
+  CHECK(contains(fault("[distill]\nmethod_weights = [1]\n"), "not graph_flow's"));
+  CHECK(contains(fault("[distill]\nmethod_tau = 2\n"), "set distill.kd.tau"));
+  CHECK(contains(fault("[distill]\nmethod = \"skd\"\nmethod_weights = [1]\n"), "expected 2 (pixel, pair), found 1"));
+  CHECK(fault("[distill]\nmethod = \"skd\"\nmethod_weights = [1, 2]\n").empty());
+  CHECK(contains(fault("[distill]\nauto_weights = 9\nauto_shares = [1, 1]\n"), "1 or 3 (vertex, edge, kd)"));
+  CHECK(fault("[distill]\nauto_weights = 9\nauto_shares = [1, 1, 1, 1]\nadversarial.weight = 0.1\n").empty());
+  CHECK(contains(fault("[distill]\nmethod = \"at\"\nmask_wrong_teacher = true\n"), "is graph_flow's"));
+  CHECK(contains(fault("[distill]\nmethod = \"mean_teacher\"\nadversarial.weight = 0.1\n"), "without a teacher"));
+  CHECK(contains(fault("[distill]\nauto_shares = [1]\n"), "without distill.auto_weights"));
+  CHECK(contains(fault("[distill]\nauto_weights = 9\n[train]\nmax_iterations = 8\n"), "never be chosen"));
+  CHECK(contains(fault("[paraphrase]\nfactors = 8\n[distill.graph]\nlayers = 2\n"), "one number of factors"));
   CHECK(contains(fault("[model]\nnum_classes = 1\n"), "too few classes"));
 }
 

@@ -5,6 +5,7 @@
 #include "distill/paraphrase.h"
 #include "engine/autograd.h"
 #include "engine/optim/optimizer.h"
+#include "tests/distill/layer_pairs.h"
 #include "tests/harness/golden.h"
 #include "tests/harness/op_case.h"
 
@@ -88,12 +89,16 @@ inline NamedTensor on_cpu(const NamedTensor& t, const Tensor& value) {
   return {t.name, value.to(cpu_device()), t.layout};
 }
 
-inline Outcome one_step(const Device& device, const DistillationOptions& settings, const Start& start) {
+inline Outcome one_step(const Device& device, const DistillationOptions& settings, const Start& start,
+                        std::size_t layers = 1) {
   const auto teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.1});
   const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = kClasses, .width = 0.2});
   copy_weights(*start.teacher, *teacher);
   copy_weights(*start.student, *student);
-  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+  DistillationOptions options = settings;
+  options.teacher_taps = first_pairs(*teacher, layers);
+  options.student_taps = first_pairs(*student, layers);
+  Paraphrasers paraphrasers(paraphraser_sizes(*teacher, *student, options.teacher_taps, options.student_taps));
   paraphrasers.initialise(3);
   for (Module* m :
        {static_cast<Module*>(teacher.get()), static_cast<Module*>(student.get()), static_cast<Module*>(&paraphrasers)})
@@ -104,14 +109,11 @@ inline Outcome one_step(const Device& device, const DistillationOptions& setting
   Random random(4);
   Outcome out;
   {
-    ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {}, settings.supervised.activations);
+    ParaphraseTask task(paraphrasers, *teacher, options.teacher_taps, nullptr, {}, settings.supervised.activations);
     const Objective objective = task.objective(batch, random);
     backward(objective.total());
     for (const TermReport& t : objective.report()) out.reconstruction.push_back(static_cast<float>(t.value));
   }
-  DistillationOptions options = settings;
-  options.teacher_taps = teacher->default_taps();
-  options.student_taps = student->default_taps();
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
   FlatParameters parameters(*student, settings.supervised.activations == DType::bf16);
   Optimizer optimizer(parameters, {.name = "adamw", .lr = 1e-3, .weight_decay = 0.01});

@@ -32,7 +32,7 @@ TEST_CASE("every op in a step of every baseline has a gradient case, and the tea
     const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = 3, .width = 0.2});
     teacher->initialise(1);
     student->initialise(2);
-    ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+    Paraphrasers paraphrasers({{teacher->tap_channels(), teacher->tap_channels(), student->tap_channels()}});
     paraphrasers.initialise(3);
     const auto values = [](const Module& m) {
       std::vector<float> all;
@@ -45,13 +45,14 @@ TEST_CASE("every op in a step of every baseline has a gradient case, and the tea
     DistillationOptions options;
     options.supervised = {.ce = 0.5, .dice = 0.5};
     options.vertex_weight = options.edge_weight = options.kd_weight = 0;
-    options.teacher_taps = teacher->default_taps();
-    options.student_taps = student->default_taps();
+    options.teacher_taps = {teacher->default_taps()};
+    options.student_taps = {student->default_taps()};
     const std::int64_t t = teacher->tap_channels(), s = student->tap_channels();
-    options.method = make_method(info, {.teacher_shallow = {options.teacher_taps.shallow, t},
-                                        .teacher_deep = {options.teacher_taps.deep, t},
-                                        .student_shallow = {options.student_taps.shallow, s},
-                                        .student_deep = {options.student_taps.deep, s},
+    const TapPair of_teacher = teacher->default_taps(), of_student = student->default_taps();
+    options.method = make_method(info, {.teacher_shallow = {of_teacher.shallow, t},
+                                        .teacher_deep = {of_teacher.deep, t},
+                                        .student_shallow = {of_student.shallow, s},
+                                        .student_deep = {of_student.deep, s},
                                         .factors = s,
                                         .classes = 3});
     options.method->initialise(5);
@@ -81,20 +82,20 @@ TEST_CASE("every op in a step of every method has a gradient case") {
   const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = 3, .width = 0.2});
   teacher->initialise(1);
   student->initialise(2);
-  ParaphraserPair paraphrasers(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+  Paraphrasers paraphrasers({{teacher->tap_channels(), teacher->tap_channels(), student->tap_channels()}});
   paraphrasers.initialise(3);
   const Batch batch = random_batch(Discriminator::kSmallest);
   Random random(4);
 
   const TapeObserver observer;
   {
-    ParaphraseTask task(paraphrasers, *teacher, teacher->default_taps(), nullptr, {});
+    ParaphraseTask task(paraphrasers, *teacher, {teacher->default_taps()}, nullptr, {});
     backward(task.objective(batch, random).total());
   }
   DistillationOptions options;
   options.supervised = {.ce = 0.5, .dice = 0.5};
-  options.teacher_taps = teacher->default_taps();
-  options.student_taps = student->default_taps();
+  options.teacher_taps = {teacher->default_taps()};
+  options.student_taps = {student->default_taps()};
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
   backward(task.objective(batch, random).total());
   options.vertex_weight = options.edge_weight = 0;

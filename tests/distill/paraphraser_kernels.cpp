@@ -13,7 +13,7 @@ namespace gf::test {
 TEST_CASE("the encoder's kernels and its ops give the same factors") {
   for (const std::int64_t factors : {1, 5, 24, 32, 33}) {  // beyond kMaxFactors the last two layers are ops
     CAPTURE(factors);
-    ParaphraserPair pair(20, 20, factors);
+    ParaphraserPair pair({}, {20, 20, factors});
     pair.initialise(3);
     pair.to(simt_device());
     Array a({2, 9, 7, 20});

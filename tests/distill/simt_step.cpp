@@ -9,10 +9,10 @@ namespace {
 
 // A picture changed by a millionth moves some activations across the kinks of ReLU and ReLU6, and with them gradients
 // by up to a hundredth, on the CPU alone. So that is measured, and simt must agree as well as the CPU does with itself.
-std::vector<double> conditioning(const Outcome& here, const DistillationOptions& options) {
+std::vector<double> conditioning(const Outcome& here, const DistillationOptions& options, std::size_t layers) {
   std::vector<double> moved(here.gradients.size(), 0.0);
   for (const double change : {-2e-6, -1e-6, 1e-6, 2e-6}) {
-    const Outcome there = one_step(cpu_device(), options, random_start(1 + change));
+    const Outcome there = one_step(cpu_device(), options, random_start(1 + change), layers);
     for (std::size_t i = 0; i < moved.size(); ++i)
       moved[i] = std::max(moved[i], max_difference(there.gradients[i].tensor, here.gradients[i].tensor));
   }
@@ -22,19 +22,20 @@ std::vector<double> conditioning(const Outcome& here, const DistillationOptions&
 // Relative. The edge term is of the fourth degree in the activations.
 constexpr double kLoss = 1e-4, kGradient = 1e-4, kAtMost = 0.05;
 
-void compare(const DistillationOptions& options) {
+void compare(const DistillationOptions& options, std::size_t layers = 1) {
   const Start start = random_start();
-  const Outcome cpu = one_step(cpu_device(), options, start);
+  const Outcome cpu = one_step(cpu_device(), options, start, layers);
+  REQUIRE(cpu.reconstruction.size() == 2 * layers);
   REQUIRE(cpu.terms.size() >= 5);
   REQUIRE(cpu.gradients.size() > 100);
-  const std::vector<double> moved = conditioning(cpu, options);
+  const std::vector<double> moved = conditioning(cpu, options, layers);
   double largest = 0;
   for (const NamedTensor& g : cpu.gradients) largest = std::max(largest, max_abs(g.tensor));
   std::vector<Device> devices{simt_device(0), simt_device(6)};
   if (!std::holds_alternative<Cpu>(test_device())) devices = {test_device()};  // a GPU's turn
   for (const Device& device : devices) {
     INFO("device ", device_name(device));
-    const Outcome simt = one_step(device, options, start);
+    const Outcome simt = one_step(device, options, start, layers);
     for (std::size_t i = 0; i < cpu.reconstruction.size(); ++i)
       CHECK(simt.reconstruction[i] == doctest::Approx(cpu.reconstruction[i]).epsilon(kLoss));
     REQUIRE(simt.terms.size() == cpu.terms.size());
@@ -68,7 +69,13 @@ TEST_CASE("a distillation step on simt agrees with cpu in loss and every gradien
   compare(options);
 }
 
-TEST_CASE("a distillation step on simt: windows, distances, class weights, ignored pixels") {
+TEST_CASE("a distillation step on simt with three pairs of layers") {
+  DistillationOptions options;
+  options.supervised = {.ce = 0.5, .dice = 0.5};
+  compare(options, 3);
+}
+
+TEST_CASE("a distillation step on simt: windows, distances, class weights, ignored pixels, no wrong teacher") {
   DistillationOptions options;
   options.supervised = {.ce = 1, .dice = 0.3};
   options.supervised.class_weights = Tensor::from(std::vector<float>{0.5f, 1, 2}, {1, 1, 1, kClasses});
@@ -78,6 +85,7 @@ TEST_CASE("a distillation step on simt: windows, distances, class weights, ignor
   options.graph.graph.reduction = GraphReduction::mean;
   options.vertex_weight = options.edge_weight = 0.1;
   options.kd_tau = 4;
+  options.mask_wrong_teacher = true;
   compare(options);
 }
 

@@ -8,6 +8,7 @@
 #include "engine/op_scope.h"
 #include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
+#include "tests/distill/layer_pairs.h"
 #include "tests/harness/op_case.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/weights.h"
@@ -32,15 +33,16 @@ Batch batch_number(std::int64_t number, std::int64_t pictures = 2) {
 
 struct Nets {
   std::unique_ptr<Network> teacher, student;
-  std::unique_ptr<ParaphraserPair> paraphrasers;
+  std::unique_ptr<Paraphrasers> paraphrasers;
+  std::size_t layers;
 
-  explicit Nets(const Device& device) {
+  explicit Nets(const Device& device, std::size_t layers_ = 1) : layers(layers_) {
     teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.05});
     student = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.04, .dropout = 0.5f});
     teacher->initialise(1);
     student->initialise(2);
-    paraphrasers =
-        std::make_unique<ParaphraserPair>(teacher->tap_channels(), teacher->tap_channels(), student->tap_channels());
+    paraphrasers = std::make_unique<Paraphrasers>(
+        paraphraser_sizes(*teacher, *student, first_pairs(*teacher, layers), first_pairs(*student, layers)));
     paraphrasers->initialise(3);
     for (Module* m : {static_cast<Module*>(teacher.get()), static_cast<Module*>(student.get()),
                       static_cast<Module*>(paraphrasers.get())})
@@ -50,8 +52,8 @@ struct Nets {
   DistillationOptions options() const {
     DistillationOptions o;
     o.supervised = {.ce = 1, .dice = 0.5, .class_weights = Tensor::from(std::vector<float>{1, 2, 1}, {1, 1, 1, 3})};
-    o.teacher_taps = teacher->default_taps();
-    o.student_taps = student->default_taps();
+    o.teacher_taps = first_pairs(*teacher, layers);
+    o.student_taps = first_pairs(*student, layers);
     o.warmup_steps = 4;
     return o;
   }
@@ -72,9 +74,10 @@ struct Trace {
 
 // Steps [first, end) of one run; saved to and loaded from `file` where it is given.
 Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_t end, const std::string& load = {},
-            const std::string& save = {}, std::int64_t odd_step = -1, DType activations = DType::f32) {
+            const std::string& save = {}, std::int64_t odd_step = -1, DType activations = DType::f32,
+            std::size_t layers = 1) {
   const Device device = graph_device();
-  Nets nets(device);
+  Nets nets(device, layers);
   DistillationOptions options = nets.options();
   options.supervised.activations = activations;
   DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), options, nullptr, {});
@@ -112,7 +115,7 @@ Trace train_method(const std::string& name, StepGraphMode graph) {
   DistillationOptions options = nets.options();
   options.vertex_weight = options.edge_weight = options.kd_weight = 0;
   const std::int64_t t = nets.teacher->tap_channels(), s = nets.student->tap_channels();
-  const TapPair &tt = options.teacher_taps, &st = options.student_taps;
+  const TapPair &tt = options.teacher_taps.front(), &st = options.student_taps.front();
   options.method =
       make_method(find_method(name), {{tt.shallow, t}, {tt.deep, t}, {st.shallow, s}, {st.deep, s}, s, kClasses});
   options.method->initialise(5);
@@ -165,6 +168,13 @@ TEST_CASE("captured steps of several micro-batches, with one batch of another si
 TEST_CASE("captured steps in mixed precision have the bits of steps run launch by launch") {
   const Trace plain = train(StepGraphMode::off, 1, 0, 5, {}, {}, -1, DType::bf16),
               graph = train(StepGraphMode::on, 1, 0, 5, {}, {}, -1, DType::bf16);
+  CHECK(graph.captured);
+  same_run(plain, graph);
+}
+
+TEST_CASE("captured steps in mixed precision with three pairs of layers have the bits of steps run launch by launch") {
+  const Trace plain = train(StepGraphMode::off, 1, 0, 4, {}, {}, -1, DType::bf16, 3),
+              graph = train(StepGraphMode::on, 1, 0, 4, {}, {}, -1, DType::bf16, 3);
   CHECK(graph.captured);
   same_run(plain, graph);
 }

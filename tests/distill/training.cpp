@@ -9,11 +9,11 @@
 #include "distill/inference.h"
 #include "distill/model_file.h"
 #include "distill/paraphrase.h"
-#include "distill/taps.h"
 #include "distill/trainer.h"
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
+#include "tests/distill/layer_pairs.h"
 #include "tests/harness/discs.h"
 #include "tests/harness/weights.h"
 
@@ -196,9 +196,9 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
   const auto teacher = make_network("fanet", teacher_options), student = make_network("mobile_unet", student_options);
   teacher->initialise(1);
   student->initialise(2);
-  const TapPair taps = teacher->default_taps();
-  const auto channels = tap_channels(*teacher, taps, 1);
-  ParaphraserPair paraphrasers(channels.first, channels.second, student->tap_channels());
+  const std::vector<TapPair> taps = first_pairs(*teacher, 2), of_student = first_pairs(*student, 2);
+  const ParaphraserDescription description{paraphraser_sizes(*teacher, *student, taps, of_student), taps};
+  Paraphrasers paraphrasers(description.sizes);
   paraphrasers.initialise(4);
 
   const std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
@@ -208,24 +208,31 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
     return list;
   };
   const std::vector<float> teacher_before = weights_of(*teacher);
-  ParaphraseTask unsupervised(
-      paraphrasers, *teacher, taps, images,
-      ParaphraserDescription{channels.first, channels.second, student->tap_channels(), taps}.to_entries());
+  ParaphraseTask unsupervised(paraphrasers, *teacher, taps, images, description.to_entries());
   Loader loader(discs(), Split::train, loader_options());
   Recorder recorder;
   TrainerOptions o = options(folder.path(), 30);
   o.optimizer.lr = 1e-2;
   run_training(unsupervised, loader, o, recorder);
   CHECK(recorder.scores.back() > recorder.scores.front());  // reconstruction improves
-  CHECK(load_paraphrasers(folder.path() + "/final.gfm").description.factors == student->tap_channels());
+  REQUIRE(recorder.steps[0].terms.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const TermReport& term = recorder.steps.back().terms[i];
+    CHECK(term.name == paraphraser_terms(2)[i]);
+    CHECK(term.value < recorder.steps[0].terms[i].value);
+  }
+  const ParaphraserFile file = load_paraphrasers(folder.path() + "/final.gfm");
+  CHECK(file.description.sizes[0].factors == student->tap_channels());
+  CHECK(same_bits(weights_of(*file.paraphrasers), weights_of(paraphrasers)));
 
   DistillationOptions d;
   d.supervised = {.ce = 1, .dice = 0.5};
   d.teacher_taps = taps;
-  d.student_taps = student->default_taps();
+  d.student_taps = of_student;
   DistillationTask task(*student, *teacher, &paraphrasers, d, [] { return Validation{}; }, {});
   student->train();
   Random random(1);
+  FlatParameters flat(*student);
   const Objective objective = task.objective(loader.next(), random);
   const std::vector<TermReport> terms = objective.report_with_shares(student->parameters());
   REQUIRE(terms.size() == 5);
@@ -239,12 +246,16 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
   CHECK(sum == doctest::Approx(1));
   CHECK(objective.total().item() == doctest::Approx(values).epsilon(1e-5));
 
-  // The share of one term by hand.
-  backward(objective.total(), true);
-  FlatParameters flat(*student);
-  Objective alone;
-  alone.add("x", 1, objective.total());
-  CHECK(alone.report_with_shares(student->parameters())[0].share == doctest::Approx(1));
+  // The norms by the optimiser's way, and the shares by the norms.
+  double norms = 0;
+  for (const TermReport& t : terms) norms += t.norm;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    INFO(terms[i].name);
+    flat.zero_grad();
+    backward(objective.terms()[i].weighted, true);
+    CHECK(terms[i].norm == doctest::Approx(flat.gradient_norm()).epsilon(1e-5));
+    CHECK(terms[i].share == doctest::Approx(terms[i].norm / norms));
+  }
 
   CHECK(same_bits(teacher_before, weights_of(*teacher)));  // frozen, running statistics included
 }

@@ -75,7 +75,9 @@ Array log_softmax(const Array& x, double temperature = 1);
 // Losses and the variation graph (reference_losses.cpp). Labels are whole numbers; `weights` may be null.
 Array cross_entropy(const Array& z, const Array& label, const Array* weights, int ignore_index);
 Array dice_loss(const Array& z, const Array& label, int ignore_index, double smooth);
-Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean);
+// With labels (of the first pictures): without the pixels where the teacher's largest logit is another class's.
+Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean, const Array* label = nullptr,
+              int ignore_index = -1);
 Array mse_loss(const Array& a, const Array& b);
 Array salience(const Array& map, const SalienceShape& p);
 Array variation_vertex(const Array& student_shallow, const Array& student_deep, const Array& teacher_shallow,

@@ -147,7 +147,7 @@ TEST_CASE("an unknown network and an unknown tap are named with what there is") 
   CHECK(out.logits.shape() == Shape{1, 32, 32, 2});
 }
 
-TEST_CASE("any width and number of input channels makes a network with its published taps, and dropout can be set") {
+TEST_CASE("any width and number of input channels makes a network whose pairs of taps match, and dropout can be set") {
   for (const std::string& name : network_names())
     for (const double width : {0.01, 0.1})
       for (const std::int64_t channels : {1, 3, 8}) {
@@ -164,6 +164,11 @@ TEST_CASE("any width and number of input channels makes a network with its publi
           const Shape& s = out.tap(tap).shape();
           CHECK(s.c == net->tap_channels());
           CHECK(s.h == size / 4);
+        }
+        CHECK(net->tap_pairs().size() == kMostTapPairs);
+        for (const TapPair& pair : net->tap_pairs()) {
+          CAPTURE(pair.shallow);
+          CHECK(out.tap(pair.shallow).shape() == out.tap(pair.deep).shape());
         }
         CHECK(random.next_stream() == Random(1).next_stream());  // no mask was drawn
       }
