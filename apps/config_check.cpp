@@ -44,6 +44,7 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
     if (entries != 0 && entries != 2) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
   };
   a_pair("data.pad_to", c.data.pad_to.size(), "height and width, or none");
+  a_pair("model.image_size", c.model.image_size.size(), "height and width, or none");
   a_pair("distill.teacher_taps", c.distill.teacher_taps.size(), "a shallow and a deep one, or none");
   a_pair("distill.student_taps", c.distill.student_taps.size(), "a shallow and a deep one, or none");
   if (c.train.max_iterations == 0 && c.train.epochs == 0) {

@@ -34,7 +34,7 @@ int paraphrase_command(const DistillFlags& flags) {
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
   const NetworkFile teacher = load_network(config.distill.teacher, device);
-  const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
+  const Dataset dataset = open_configured_dataset(config, needs_of(*teacher.network));
 
   const TapPair taps = tap_pair(config.distill.teacher_taps, *teacher.network);
   const auto channels = tap_channels(*teacher.network, taps, teacher.description.options.in_channels);

@@ -120,6 +120,7 @@ TEST_CASE("values that do not fit each other are found, with the line of the one
   CHECK(contains(fault("[loss]\nce = 0\n"), "no supervised loss"));
   CHECK(contains(fault("[train]\nepochs = 0\n"), "nothing to train"));
   CHECK(contains(fault("[data]\npad_to = [64]\n"), "expected height and width, or none, found 1 entries"));
+  CHECK(contains(fault("[model]\nimage_size = [224]\n"), "expected height and width, or none, found 1 entries"));
   CHECK(contains(fault("[model]\nnum_classes = 1\n"), "too few classes"));
 }
 

@@ -13,9 +13,10 @@ namespace gf::test {
 namespace {
 
 constexpr int kClasses = 3;
+constexpr ImageSize kPicture{32, 64};
 
 std::unique_ptr<Network> narrow(const std::string& name, std::uint64_t seed) {
-  auto net = make_network(name, {.in_channels = 1, .classes = kClasses, .width = 0.1});
+  auto net = make_network(name, {.in_channels = 1, .classes = kClasses, .width = 0.1, .image_size = kPicture});
   net->initialise(seed);
   return net;
 }
@@ -37,7 +38,7 @@ void distil(const std::string& teacher_name, const std::string& student_name, Ta
   options.edge_weight = 1e-6;
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
   Generator g(4);
-  Array image({2, 32, 64, 1}), ids(image.shape);
+  Array image({2, kPicture.h, kPicture.w, 1}), ids(image.shape);
   normal()(image, g);
   class_ids(kClasses)(ids, g);
   Batch batch;
@@ -61,7 +62,7 @@ void distil(const std::string& teacher_name, const std::string& student_name, Ta
 TEST_CASE("every network distils every network") {
   for (const std::string& teacher : network_names())
     for (const std::string& student : network_names())
-      distil(teacher, student, make_network(teacher, {})->default_taps(), make_network(student, {})->default_taps());
+      distil(teacher, student, narrow(teacher, 1)->default_taps(), narrow(student, 1)->default_taps());
 }
 
 TEST_CASE("taps of other sizes and channel counts") {
@@ -70,6 +71,8 @@ TEST_CASE("taps of other sizes and channel counts") {
   distil("fanet", "mobile_unet", {"encoder4", "up9"}, {"block1", "merge4"});
   distil("mobile_unet", "erfnet", {"block6", "merge2"}, {"encoder2", "decoder4"});
   distil("enet", "unet", {"stage3", "stage5"}, {"encoder2", "decoder2"});
+  distil("transunet", "mobile_unet", {"block2", "up2"}, {"block3", "merge3"});
+  distil("transunet", "enet", {"root", "up4"}, {"stage1", "stage4"});
 }
 
 TEST_CASE("two taps of a student that differ in channels are refused, and a tap that is not there") {
