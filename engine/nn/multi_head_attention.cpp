@@ -36,8 +36,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x) const {
     return reshape(swap_height_width(cut), {s.n * heads, 1, tokens, width});
   };
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-  const Tensor scores = matmul(by_head(scale * query(x)), by_head(key(x)), false, true);
-  const Tensor mixed = matmul(softmax(scores), by_head(value(x)));
+  const Tensor q = by_head(scale * query(x)), k = by_head(key(x)), v = by_head(value(x));
+  const Tensor mixed = matmul(softmax(matmul(q, k, false, true)), v);
   return out(reshape(swap_height_width(reshape(mixed, {s.n, heads, tokens, width})), s));
 }
 
