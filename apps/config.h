@@ -50,6 +50,7 @@ struct ModelConfig {
   double dropout = -1;
   int num_classes = 0;
   int in_channels = 0;
+  std::vector<int> image_size;
   std::string init;
   bool init_strict = true;
 

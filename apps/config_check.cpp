@@ -102,6 +102,7 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
     if (entries != 0 && entries != wanted) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
   };
   entries_of("data.pad_to", c.data.pad_to.size(), 2, "height and width, or none");
+  entries_of("model.image_size", c.model.image_size.size(), 2, "height and width, or none");
   check_layers(c, where);
   check_method(c, where);
   check_auto_weights(c, where);

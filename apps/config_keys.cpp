@@ -78,14 +78,23 @@ void add_model(Table& t, ModelConfig& m) {
   t.add("model.arch", m.arch, one_of(network_names()), "Network", {"name", "network", "model"});
   t.add("model.width", m.width, above_to(0, 4), "Multiplies every channel count; 1 is the published network");
   t.add("model.dropout", m.dropout, between(-1, 0.95),
-        "Rate of every Dropout2d of the network; below 0: as published (FANet 0.5 before its classifier, which is made "
-        "for 64 channels and starves a narrow network; ENet 0.01 and 0.1; ERFNet 0.1 in its encoder)",
+        "Rate of every dropout of the network; below 0: as published (FANet 0.5 before its classifier, which is made "
+        "for 64 channels and starves a narrow network; ENet 0.01 and 0.1; ERFNet 0.1 in its encoder; TransUNet 0.1 in "
+        "its transformer)",
         {"drop_rate"});
   t.add("model.num_classes", m.num_classes, between(0, 255),
         "Classes with background; 0: as many as data.class_names or the data set names", {"classes", "n_classes"});
   t.add("model.in_channels", m.in_channels, between(0, 64), "Of the pictures; 0: data.channels");
-  t.add("model.init", m.init, any(), "Start from the weights in this .safetensors file or checkpoint",
-        {"pretrained", "weights"});
+  t.add(
+      "model.image_size", m.image_size, between(16, 16384),
+      "Height and width of the pictures of a network that takes one size only (transunet); smaller ones are padded to "
+      "it; empty: data.pad_to, or as published, 224 and 224",
+      {"img_size", "input_size"});
+  t.add(
+      "model.init", m.init, any(),
+      "Start from the weights in this file: a checkpoint, .safetensors, or for transunet also published ones (.npz of "
+      "R50+ViT-B_16, or .safetensors with the names of its PyTorch code)",
+      {"pretrained", "weights"});
   t.add("model.init_strict", m.init_strict, any(), "Every weight must match; false: by name, listing what did not");
 }
 

@@ -160,8 +160,8 @@ int distill_command(const DistillFlags& flags) {
   trace_nan(config.train.trace_nan);
 
   const NetworkFile teacher = load_network(config.distill.teacher, device);
-  const std::int64_t student_stride = make_network(config.model.arch, {.width = 0.01})->stride();
-  const Dataset dataset = open_configured_dataset(config, std::max(student_stride, teacher.network->stride()));
+  const Dataset dataset =
+      open_configured_dataset(config, needs_of_both(needs_of(*teacher.network), configured_needs(config)));
   check_classes(teacher, dataset, config.distill.teacher);
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));

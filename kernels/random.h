@@ -19,8 +19,8 @@ void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float 
 // y normal: Box-Muller on words (0, 1) and (2, 3), worked out in double and rounded. offset as above.
 void random_normal(const Cpu&, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y,
                    ConstView offset = {});
-// Dropout2d: whole channels of an image are zeroed with probability p, the others scaled by 1/(1-p).
-// mask (n,1,1,c), dense, float32, for the GPU bodies also bf16, receives 0 or 1/(1-p), all 0 where p is 1.
+// What dropout multiplies by: zero with probability p, else 1/(1-p), all 0 where p is 1. mask dense, float32, for the
+// GPU bodies also bf16: (n,1,1,c) to drop whole channels of an image (Dropout2d), x's own shape to drop single numbers.
 // offset as above.
 void dropout_mask(const Cpu&, std::uint64_t seed, std::uint64_t stream, float p, View mask, ConstView offset = {});
 

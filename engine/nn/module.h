@@ -18,11 +18,15 @@ struct Owner {
   std::string name;
 };
 
-// How PyTorch's files order a tensor that we keep as kernels/view.h says.
+// How files order a tensor that we keep as kernels/view.h says: PyTorch's, which ours are, and Flax's.
 enum class FileLayout {
   vector,       // ours (1,1,1,c), file [c]
   convolution,  // ours (o,kh,kw,i), file [o,i,kh,kw]; depthwise (c,kh,kw,1), file [c,1,kh,kw]
   transposed,   // ours (i,kh,kw,o), file [i,o,kh,kw]
+  linear,       // ours (o,1,1,i), file [o,i]
+  tokens,       // ours (1,h,w,c), file [1,h*w,c]
+  flax_kernel,  // ours (o,kh,kw,i), file [kh,kw,i,o]; of a 1x1 one also [i,o], either cut further (into heads)
+  flax_vector,  // ours (1,1,1,c), file [c], cut or with axes of extent 1 in front
 };
 
 struct NamedTensor {

@@ -7,6 +7,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
+#include "kernels/group_norm.h"
 #include "kernels/pooling.h"
 #include "kernels/resize.h"
 #include "kernels/salience.h"
@@ -47,6 +48,9 @@ Array slice_images(const Array& x, std::int64_t begin, std::int64_t count);
 Array pad_channels(const Array& x, std::int64_t begin, std::int64_t total);
 Array pad_images(const Array& x, std::int64_t begin, std::int64_t total);
 Array concat_channels(const Arrays& parts);
+Array pad_corner(const Array& x, std::int64_t height, std::int64_t width);
+Array crop_corner(const Array& x, std::int64_t height, std::int64_t width);
+Array swap_height_width(const Array& x);
 
 // Convolution and matrix product (reference_convolution.cpp). `bias` may be null.
 Array convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p);
@@ -62,6 +66,9 @@ Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, co
                        const BatchNormShape& p);
 Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
                       const Array& mean, const Array& variance, const BatchNormShape& p);
+Array group_norm(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const GroupNormShape& p);
+// gamma and beta may be null.
+Array layer_norm(const Array& x, const Array* gamma, const Array* beta, double eps);
 Array max_pool(const Array& x, const PoolShape& p);
 // `values`, one a window of `map`, at the places of the windows' maxima.
 Array max_unpool(const Array& values, const Array& map, const PoolShape& p);
