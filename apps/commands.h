@@ -15,6 +15,8 @@ struct RunFlags {
   std::string amp;   // instead of train.amp
   int threads = -1;  // instead of train.threads
   bool resume = false, overwrite = false, quiet = false;
+  // Title of the bar of a run that is a part of something larger: nothing else is printed and no report is made.
+  std::string part_of;
 };
 
 struct TrainFlags : RunFlags {
@@ -58,6 +60,14 @@ struct DemoFlags {
   int threads = 0;
 };
 
+struct ExperimentFlags {
+  std::string file, output, runs, device = "auto";  // output, runs: instead of the file's
+  std::vector<std::string> sets, data, only;  // data: FOLDER or NAME=FOLDER; only: parts of row ids, * for anything
+  int threads = 0;
+  double time_limit = 0;  // seconds; 0: none
+  bool list = false, retry_failed = false, overwrite = false, quiet = false;
+};
+
 struct SelftestFlags {
   std::string device = "auto", json, dtype = "f32";
   std::vector<std::string> families;  // empty: all
@@ -86,6 +96,7 @@ int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
+int experiment_command(const ExperimentFlags& flags);
 int bench_kernels_command(const BenchKernelsFlags& flags);
 int bench_step_command(const BenchStepFlags& flags);
 int selftest_command(const SelftestFlags& flags);

@@ -68,11 +68,6 @@ AdversarialOptions adversarial_options(const Config& config, std::int64_t steps)
   return o;
 }
 
-MethodNeeds needs_of(const Config& config, const DistillationOptions& o) {
-  if (config.distill.method != "graph_flow") return find_method(config.distill.method).needs;
-  return {.paraphrasers = o.vertex_weight != 0 || o.edge_weight != 0};
-}
-
 std::shared_ptr<Method> method_of(const Config& config, const DistillationOptions& o, Network& teacher,
                                   Network& student, const ParaphraserFile& paraphrasers) {
   const DistillConfig& d = config.distill;
@@ -168,7 +163,7 @@ int distill_command(const DistillFlags& flags) {
   student->to(device);
   DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
-  if (needs_of(config, options).paraphrasers) {
+  if (needs_paraphrasers(config)) {
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
     check_paraphrasers(*student, options, paraphrasers, config);
   }
@@ -193,6 +188,7 @@ int distill_command(const DistillFlags& flags) {
                     values,      config.train.max_iterations,    config.train.epochs,
                     config.optim};
   if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
+  if (!flags.part_of.empty()) return 0;
   std::vector<ReportEntry> entries_of_report{
       {"teacher " + teacher.description.arch, ModelRole::teacher, config.distill.teacher, ""}};
   if (!flags.compare.empty())

@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "`graphflow SUBCOMMAND --help` shows options and examples.\n"
-      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases failed, 5 out of memory, 130 interrupted.");
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases or rows failed, 5 out of memory, 130 interrupted.");
   int code = 0;
 
   TrainFlags train;
@@ -196,6 +196,38 @@ int main(int argc, char** argv) {
   sub->add_option("--threads", demo.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub, "  graphflow demo\n  graphflow demo --full -o runs/full");
   sub->callback([&] { code = demo_command(demo); });
+
+  ExperimentFlags experiment;
+  sub = app.add_subcommand("experiment",
+                           "Data sets x teachers x students x methods x seeds, each once, resumable, as rows of JSON");
+  sub->add_option("file", experiment.file, "What is compared (TOML); apps/configs/experiments holds the paper's tables")
+      ->required()
+      ->check(CLI::ExistingFile);
+  sub->add_option("--data", experiment.data, "Folder of the data set, or NAME=FOLDER where there are several")
+      ->allow_extra_args(false);
+  sub->add_option("--only", experiment.only,
+                  "Only rows whose name holds this text, * for anything between (repeatable: any of them)")
+      ->allow_extra_args(false);
+  sub->add_option("--time-limit", experiment.time_limit,
+                  "Stop, with everything saved, before so many seconds have passed; exit code 0, rows may be missing")
+      ->check(CLI::Range(1.0, 1e9));
+  sub->add_flag("--list", experiment.list, "Name the rows and what there is of each, and stop");
+  sub->add_flag("--retry-failed", experiment.retry_failed, "Try failed rows again");
+  sub->add_flag("--overwrite", experiment.overwrite, "Make anew what was made with other settings");
+  sub->add_option("--set", experiment.sets, "a.b=c lays one value over every configuration (repeatable)")
+      ->allow_extra_args(false);
+  sub->add_option("-o,--output", experiment.output, "Folder of everything, instead of the file's");
+  sub->add_option("--runs", experiment.runs,
+                  "Folder of the runs themselves, for experiments to share: what they have in common is trained once");
+  sub->add_flag("-q,--quiet", experiment.quiet, "No progress bars, rows only");
+  add_device_flag(*sub, experiment.device);
+  sub->add_option("--threads", experiment.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*sub,
+               "  graphflow experiment apps/configs/experiments/components.toml --data nuclei=DIR --list\n"
+               "  graphflow experiment apps/configs/experiments/components.toml --data nuclei=DIR --time-limit 600\n"
+               "  graphflow experiment apps/configs/experiments/students_table.toml --data nuclei=DIR --only ENet "
+               "--only \"ERFNet*seed1\"");
+  sub->callback([&] { code = experiment_command(experiment); });
 
   SelftestFlags selftest;
   sub = app.add_subcommand("selftest", "Check every op of this program on a device against its formula in double");

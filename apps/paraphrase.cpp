@@ -75,6 +75,7 @@ int paraphrase_command(const DistillFlags& flags) {
       config.paraphrase.optim};
   const TrainingResult result = run_stage(stage, task, loader, folder, config, flags);
   if (result.interrupted) return kInterrupted;
+  if (!flags.part_of.empty()) return 0;
   fmt::print("paraphrasers: {}/best.gfm (step {})\n", folder.checkpoints(), result.best_step);
   return 0;
 }

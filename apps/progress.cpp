@@ -142,7 +142,7 @@ void Progress::resume() {
 void Progress::finish() {
   if (!bar_shown_) return;
   bar_shown_ = false;
-  std::fputs("\n", options_.out);
+  std::fputs(options_.erase ? "\r\x1b[K" : "\n", options_.out);
   std::fflush(options_.out);
 }
 

@@ -23,6 +23,7 @@ class Progress {
     double plain_seconds = 10;    // between two plain lines
     double redraw_seconds = 0.1;  // between two drawings of the bar
     int columns = 0;              // width of the terminal; 0: ask it
+    bool erase = false;           // the bar goes away at the end
     std::FILE* out = stderr;
     std::function<double()> clock;  // seconds; empty: the steady clock (tests bring their own)
   };
@@ -30,7 +31,7 @@ class Progress {
   // `first` steps are already done (a resumed run); the speed counts only what is done from here on.
   Progress(std::string title, std::int64_t total, std::int64_t first = 0);
   Progress(std::string title, std::int64_t total, std::int64_t first, Options options);
-  // Leaves the last state of the bar and the cursor on a line of its own, whatever ended the run.
+  // Leaves the last state of the bar (unless it is erased) and the cursor on a line of its own, whatever ended the run.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

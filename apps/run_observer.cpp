@@ -1,12 +1,13 @@
 #include "apps/run_observer.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace gf {
 
 RunObserver::RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every,
-                         std::vector<std::string> terms, std::vector<std::string> values, bool quiet)
-    : title_(std::move(title)), folder_(folder), total_(total), log_every_(log_every), quiet_(quiet) {
+                         std::vector<std::string> terms, std::vector<std::string> values, Talk talk)
+    : title_(std::move(title)), folder_(folder), total_(total), log_every_(log_every), talk_(talk) {
   columns_ = {"epoch", "lr", "loss", "gradient_norm", "seconds"};
   for (const std::string& t : terms) columns_.push_back(t);
   for (const char* of_gradient : {"share_", "norm_"})
@@ -18,7 +19,9 @@ void RunObserver::started(std::int64_t first_step) {
   log_.emplace(first_step > 0 ? MetricsLog::resume(folder_.path(), columns_, first_step)
                               : MetricsLog::create(folder_.path(), columns_));
   Progress::Options options;
-  if (quiet_) options.mode = Progress::Mode::quiet;
+  if (talk_ == Talk::nothing || (talk_ == Talk::bar && !::isatty(::fileno(options.out))))
+    options.mode = Progress::Mode::quiet;
+  options.erase = talk_ == Talk::bar;
   progress_.emplace(title_, total_, first_step, options);
   if (first_step > 0) note(fmt::format("resumed at step {}", first_step));
 }
@@ -54,7 +57,7 @@ void RunObserver::saved(std::int64_t step, const std::string& file) {
 
 void RunObserver::note(const std::string& line) {
   folder_.log(line);
-  if (progress_) progress_->note(line);
+  if (progress_ && talk_ == Talk::all) progress_->note(line);
 }
 
 }  // namespace gf

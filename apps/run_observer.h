@@ -11,12 +11,15 @@
 
 namespace gf {
 
+// What is printed; the files are written in any case. bar: on a terminal, without notes.
+enum class Talk { all, bar, nothing };
+
 class RunObserver : public TrainingObserver {
  public:
   // `terms` are the names of the loss terms, `values` those of the validation and of an opponent: together the columns
   // of metrics.csv.
   RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every, std::vector<std::string> terms,
-              std::vector<std::string> values, bool quiet);
+              std::vector<std::string> values, Talk talk);
   void started(std::int64_t first_step) override;
   void stepped(const StepReport& report) override;
   void pausing() override { progress_->pause(); }
@@ -32,7 +35,7 @@ class RunObserver : public TrainingObserver {
   std::int64_t total_;
   int log_every_;
   std::vector<std::string> columns_;
-  bool quiet_;
+  Talk talk_;
   std::optional<Progress> progress_;
   std::optional<MetricsLog> log_;
 };

@@ -7,6 +7,7 @@
 #include "apps/build_info.h"
 #include "data/paired_loader.h"
 #include "data/split_file.h"
+#include "distill/baselines/method.h"
 #include "engine/device.h"
 #include "kernels/error.h"
 #include "kernels/losses.h"
@@ -23,11 +24,11 @@ Config resolve_config(const RunFlags& flags, const std::string& subfolder) {
   return load_config(file, sets);
 }
 
-Device start_engine(const std::string& name, int thread_count) {
+Device start_engine(const std::string& name, int thread_count, bool quiet) {
   check_processor();
   const Device device = parse_device(name);
   set_threads(thread_count);
-  fmt::print(stderr, "graphflow {}: device {}, {} threads\n", kVersion, describe_device(device), threads());
+  if (!quiet) fmt::print(stderr, "graphflow {}: device {}, {} threads\n", kVersion, describe_device(device), threads());
   return device;
 }
 
@@ -38,7 +39,7 @@ void require_bf16_device(const std::string& option, const std::string& device) {
 
 Device start_training(const RunFlags& flags, const Config& config) {
   if (config.train.amp == "bf16") require_bf16_device("--amp bf16", flags.device);
-  return with_tf32(start_engine(flags.device, config.train.threads), config.train.tf32);
+  return with_tf32(start_engine(flags.device, config.train.threads, !flags.part_of.empty()), config.train.tf32);
 }
 
 StepGraphMode parse_step_graph(const std::string& word) {
@@ -192,6 +193,12 @@ SupervisedOptions supervised_options(const Config& config, const Dataset& datase
 NetworkOptions network_options(const Config& config) {
   return {config.model.in_channels, config.model.num_classes, config.model.width,
           static_cast<float>(config.model.dropout), configured_needs(config).size};
+}
+
+bool needs_paraphrasers(const Config& config) {
+  const DistillConfig& d = config.distill;
+  if (d.method == "graph_flow") return d.graph.vertex_weight != 0 || d.graph.edge_weight != 0;
+  return find_method(d.method).needs.paraphrasers;
 }
 
 RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config, const Device& device) {

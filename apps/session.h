@@ -23,10 +23,11 @@ constexpr const char* kParaphraserFolder = "/paraphraser";
 Config resolve_config(const RunFlags& flags, const std::string& subfolder = {});
 
 // Sets the threads, prints one line of what runs where, and gives the device.
-Device start_engine(const std::string& device, int threads);
+Device start_engine(const std::string& device, int threads, bool quiet = false);
 // Throws, naming the option, where bf16 is asked of a device that computes in float32 only.
 void require_bf16_device(const std::string& option, const std::string& device);
-// start_engine() for a training subcommand, once train.amp is known to fit the device.
+// start_engine() for a training subcommand, once train.amp is known to fit the device. A part of something larger does
+// not print.
 Device start_training(const RunFlags& flags, const Config& config);
 DType activation_dtype(const Config& config);  // of train.amp
 
@@ -53,6 +54,7 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, s
                                const std::string& checkpoints);
 SupervisedOptions supervised_options(const Config& config, const Dataset& dataset);
 NetworkOptions network_options(const Config& config);
+bool needs_paraphrasers(const Config& config);  // the distillation of [distill]
 
 // The run folder of a training subcommand with config.toml and env.json in it.
 RunFolder open_run_folder(const std::string& path, const RunFlags& flags, const Config& config, const Device& device);

@@ -11,13 +11,18 @@ namespace gf {
 TrainingResult run_stage(const Stage& stage, TrainingTask& task, BatchSource& batches, RunFolder& folder,
                          const Config& config, const RunFlags& flags) {
   const std::int64_t steps = total_steps(stage.max_iterations, stage.epochs, batches);
-  RunObserver observer(stage.title, folder, steps, config.train.log_every, stage.terms, stage.values, flags.quiet);
+  const bool part = !flags.part_of.empty();
+  RunObserver observer(part ? flags.part_of : stage.title, folder, steps, config.train.log_every, stage.terms,
+                       stage.values,
+                       flags.quiet ? Talk::nothing
+                       : part      ? Talk::bar
+                                   : Talk::all);
   if (!stage.note.empty()) observer.note(stage.note);
   const TrainingResult result =
       run_training(task, batches, trainer_options(config, stage.optim, steps, folder.checkpoints()), observer,
                    resume_file(folder, flags), &stop_requested());
   observer.finish();
-  if (result.interrupted)
+  if (result.interrupted && !part)
     fmt::print(stderr, "interrupted after step {}; saved {}/latest.gfm. Go on with:\n  graphflow {} --resume -o {}\n",
                result.steps, folder.checkpoints(), stage.subcommand, config.output.dir);
   return result;

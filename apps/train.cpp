@@ -56,6 +56,7 @@ int train_command(const TrainFlags& flags) {
                     config.optim,
                     initial ? config.model.init + ": " + initial->text() : std::string()};
   if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
+  if (!flags.part_of.empty()) return 0;
   report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config,
              device);
   return 0;

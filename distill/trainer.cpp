@@ -28,6 +28,9 @@ class Run {
     if (!resume_from.empty()) restore(resume_from);
     observer_.started(step_);
     first_step_ = step_;
+    // An interruption does not wait for a validation that is due: it is made up for, since it may find the best
+    // weights.
+    if (due(options_.eval_every) && validated_step_ < step_) validate();
     Clock::time_point last_save = Clock::now();
     while (step_ < options_.max_iterations) {
       step();
@@ -99,6 +102,7 @@ class Run {
 
   void validate() {
     observer_.pausing();
+    validated_step_ = step_;
     task_.model().eval();
     const Validation v = task_.validate();
     metrics_ = v.values;
@@ -122,6 +126,7 @@ class Run {
     state.entries["trainer.loader_epoch"] = std::to_string(at.epoch);
     state.entries["trainer.loader_step"] = std::to_string(at.step);
     state.entries["trainer.shared_epoch"] = std::to_string(shared_epoch_);
+    state.entries["trainer.validated_step"] = std::to_string(validated_step_);
     state.entries["trainer.best_step"] = std::to_string(best_step_);
     for (const auto& [name, value] : metrics_) state.entries["metric." + name] = fmt::format("{:.6g}", value);
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
@@ -167,6 +172,7 @@ class Run {
     batches_.seek({number("trainer.loader_epoch"), number("trainer.loader_step")});
     shared_epoch_ = number("trainer.shared_epoch");
     best_step_ = number("trainer.best_step");
+    validated_step_ = entry("trainer.validated_step").empty() ? step_ : number("trainer.validated_step");
     if (const std::string best = entry("trainer.best_score"); !best.empty()) best_score_ = std::stod(best);
     const std::string prefix = "metric.";
     for (const auto& [key, value] : state.entries)
@@ -183,7 +189,7 @@ class Run {
   StepRunner runner_;
   bool told_ = false;  // how steps run
   std::int64_t first_step_ = 0;
-  std::int64_t step_ = 0, best_step_ = 0, shared_epoch_ = -1;
+  std::int64_t step_ = 0, best_step_ = 0, validated_step_ = 0, shared_epoch_ = -1;
   std::optional<double> best_score_;
   std::map<std::string, double> metrics_;  // of the last validation
 };

@@ -130,6 +130,34 @@ TEST_CASE("a run interrupted and resumed ends with the bits of the unbroken run"
   CHECK(resumed.best_step == whole_result.best_step);
 }
 
+TEST_CASE("a validation that an interruption skips is made up for: the best checkpoint is that of the unbroken run") {
+  const auto train = [&](const std::string& folder, Recorder& recorder, const std::string& resume,
+                         const std::atomic<bool>* stop) {
+    Supervised run("mobile_unet", 0.1);
+    Loader loader(discs(), Split::train, loader_options());
+    return run_training(*run.task, loader, options(folder, 11), recorder, resume, stop);
+  };
+  const TemporaryFolder whole, parts;
+  Recorder unbroken, first, second, third;
+  train(whole.path(), unbroken, {}, nullptr);
+  std::atomic<bool> stop{false};
+  first.stop = &stop;
+  first.stop_at = 5;  // validated every five steps
+  CHECK(train(parts.path(), first, {}, &stop).interrupted);
+  CHECK(first.scores.empty());
+  // At once again: the step is validated before it goes on.
+  second.stop = &stop;
+  second.stop_at = 6;
+  stop = false;
+  train(parts.path(), second, parts.path() + "/latest.gfm", &stop);
+  train(parts.path(), third, parts.path() + "/latest.gfm", nullptr);
+  CHECK(first.steps.size() + second.steps.size() + third.steps.size() == unbroken.steps.size());
+  std::vector<double> scores = second.scores;
+  scores.insert(scores.end(), third.scores.begin(), third.scores.end());
+  CHECK(scores == unbroken.scores);
+  CHECK(unbroken.scores.size() == 3);
+}
+
 TEST_CASE("a run whose pictures are changed on the device is the run whose loader changes them") {
   const auto train = [](bool later) {
     const TemporaryFolder folder;
