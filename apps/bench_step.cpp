@@ -52,7 +52,11 @@ class Step {
 
 std::unique_ptr<Network> network(const std::string& name, double width, const BenchStepFlags& flags,
                                  const Device& device) {
-  auto net = make_network(name, {.in_channels = 1, .classes = flags.classes, .width = width, .dropout = 0});
+  auto net = make_network(name, {.in_channels = 1,
+                                 .classes = flags.classes,
+                                 .width = width,
+                                 .dropout = 0,
+                                 .image_size = {flags.size, flags.size}});
   if (flags.size % net->stride() != 0)
     throw Error(ErrorKind::usage, {"picture size does not fit the network", "--size",
                                    fmt::format("a multiple of {}", net->stride()), std::to_string(flags.size), ""});

@@ -50,6 +50,7 @@ struct ModelConfig {
   double dropout = -1;
   int num_classes = 0;
   int in_channels = 0;
+  std::vector<int> image_size;
   std::string init;
   bool init_strict = true;
 
@@ -128,6 +129,12 @@ struct AdversarialConfig {
   bool operator==(const AdversarialConfig&) const = default;
 };
 
+struct MeanTeacherConfig {
+  double decay = 0.99, noise = 0.1;
+
+  bool operator==(const MeanTeacherConfig&) const = default;
+};
+
 struct DistillConfig {
   std::string method = "graph_flow";
   std::vector<double> method_weights;
@@ -139,9 +146,11 @@ struct DistillConfig {
   std::vector<double> auto_shares;
   bool fold_bf16 = false;
   bool semi_supervised = false;
+  bool mask_wrong_teacher = false;
   GraphConfig graph;
   LogitsConfig kd;
   AdversarialConfig adversarial;
+  MeanTeacherConfig mean_teacher;
 
   bool operator==(const DistillConfig&) const = default;
 };

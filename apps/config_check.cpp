@@ -43,6 +43,12 @@ void check_method(const Config& c, const Where& where) {
              fmt::format("{}", d.method_tau), "set distill.kd.tau");
     return;
   }
+  if (!find_method(d.method).needs.teacher && d.adversarial.weight != 0)
+    refuse("an adversarial term without a teacher", where("distill.adversarial.weight"),
+           "0 with distill.method = " + d.method, fmt::format("{}", d.adversarial.weight));
+  if (d.mask_wrong_teacher)
+    refuse("distill.mask_wrong_teacher is graph_flow's", where("distill.mask_wrong_teacher"),
+           "false with distill.method = " + d.method, "true");
   check_method_weights(find_method(d.method), d.method_weights.size(), where("distill.method_weights"));
 }
 
@@ -96,6 +102,7 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
     if (entries != 0 && entries != wanted) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
   };
   entries_of("data.pad_to", c.data.pad_to.size(), 2, "height and width, or none");
+  entries_of("model.image_size", c.model.image_size.size(), 2, "height and width, or none");
   check_layers(c, where);
   check_method(c, where);
   check_auto_weights(c, where);

@@ -78,14 +78,23 @@ void add_model(Table& t, ModelConfig& m) {
   t.add("model.arch", m.arch, one_of(network_names()), "Network", {"name", "network", "model"});
   t.add("model.width", m.width, above_to(0, 4), "Multiplies every channel count; 1 is the published network");
   t.add("model.dropout", m.dropout, between(-1, 0.95),
-        "Rate of every Dropout2d of the network; below 0: as published (FANet 0.5 before its classifier, which is made "
-        "for 64 channels and starves a narrow network; ENet 0.01 and 0.1; ERFNet 0.1 in its encoder)",
+        "Rate of every dropout of the network; below 0: as published (FANet 0.5 before its classifier, which is made "
+        "for 64 channels and starves a narrow network; ENet 0.01 and 0.1; ERFNet 0.1 in its encoder; TransUNet 0.1 in "
+        "its transformer)",
         {"drop_rate"});
   t.add("model.num_classes", m.num_classes, between(0, 255),
         "Classes with background; 0: as many as data.class_names or the data set names", {"classes", "n_classes"});
   t.add("model.in_channels", m.in_channels, between(0, 64), "Of the pictures; 0: data.channels");
-  t.add("model.init", m.init, any(), "Start from the weights in this .safetensors file or checkpoint",
-        {"pretrained", "weights"});
+  t.add(
+      "model.image_size", m.image_size, between(16, 16384),
+      "Height and width of the pictures of a network that takes one size only (transunet); smaller ones are padded to "
+      "it; empty: data.pad_to, or as published, 224 and 224",
+      {"img_size", "input_size"});
+  t.add(
+      "model.init", m.init, any(),
+      "Start from the weights in this file: a checkpoint, .safetensors, or for transunet also published ones (.npz of "
+      "R50+ViT-B_16, or .safetensors with the names of its PyTorch code)",
+      {"pretrained", "weights"});
   t.add("model.init_strict", m.init_strict, any(), "Every weight must match; false: by name, listing what did not");
 }
 
@@ -153,7 +162,7 @@ void add_distill(Table& t, DistillConfig& d) {
         "Of the terms of a method other than graph_flow, in the order of graphflow distill --list; empty: its own",
         {"lambda_s"});
   t.add("distill.method_tau", d.method_tau, at_least(0), "Temperature of a method other than graph_flow; 0: its own");
-  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher");
+  t.add("distill.teacher", d.teacher, any(), "Checkpoint of the trained teacher; mean_teacher needs none");
   t.add("distill.paraphrasers", d.paraphrasers, any(),
         "Checkpoint with the paraphrasers; empty: the one graphflow paraphrase leaves under output.dir",
         {"paraphraser", "paraphraser_shallow", "paraphraser_deep"});
@@ -162,8 +171,11 @@ void add_distill(Table& t, DistillConfig& d) {
         "empty: the published pair, then the network's own",
         {"taps"});
   t.add("distill.student_taps", d.student_taps, any(), "The same of the student", {"taps"});
-  t.add("distill.warmup_steps", d.warmup_steps, at_least(0), "Steps over which the distillation weights grow from 0",
-        {"warmup", "rampup"});
+  t.add(
+      "distill.warmup_steps", d.warmup_steps, at_least(0),
+      "Steps over which the distillation weights grow from 0: linearly; mean_teacher's as exp(-5 (1 - t)^2), and 0 is "
+      "two fifths of the run then",
+      {"warmup", "rampup"});
   t.add(
       "distill.auto_weights", d.auto_weights, at_least(0),
       "Step at which the weight of every distillation term is chosen, once, so that its gradient's norm is that of the "
@@ -174,6 +186,10 @@ void add_distill(Table& t, DistillConfig& d) {
         {"auto_share"});
   t.add("distill.semi_supervised", d.semi_supervised, any(),
         "Half of every batch are pictures of the unlabelled part: labels teach on the other half, the teacher on both");
+  t.add(
+      "distill.mask_wrong_teacher", d.mask_wrong_teacher, any(),
+      "Of graph_flow: distil no logits where the teacher's class is not the label's; pixels without a label all count, "
+      "and the mean goes over all pixels as without this");
   t.add("distill.fold_bf16", d.fold_bf16, any(),
         "With train.amp = \"bf16\": fold the teacher's batch norms into its convolutions, one pass less a layer and "
         "about "
@@ -200,6 +216,13 @@ void add_distill(Table& t, DistillConfig& d) {
   t.add("distill.kd.tau", d.kd.tau, above(0), "Temperature", {"temperature", "t"});
   t.add("distill.kd.element_mean", d.kd.element_mean, any(),
         "Mean over pixels and classes, as published; false: mean over pixels of the sum over classes");
+  t.add("distill.mean_teacher.decay", d.mean_teacher.decay, between(0, 0.999999),
+        "Of method mean_teacher: share of the old average in the new one after a step; smaller in the first steps",
+        {"ema_decay"});
+  t.add(
+      "distill.mean_teacher.noise", d.mean_teacher.noise, at_least(0),
+      "Of method mean_teacher: standard deviation of the noise that student and average get, each its own, in the unit "
+      "of the normalised pictures");
   AdversarialConfig& a = d.adversarial;
   t.add("distill.adversarial.weight", a.weight, at_least(0),
         "Of the student's adversarial loss, published 0.1; 0: off, no discriminator", {"lambda_adv", "lambda3"});

@@ -4,10 +4,10 @@
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
+#include "apps/mean_teacher.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
-#include "data/paired_loader.h"
 #include "distill/baselines/method.h"
 #include "distill/distillation.h"
 #include "distill/inference.h"
@@ -29,6 +29,7 @@ DistillationOptions distillation_options(const Config& config, const Dataset& da
   o.kd_weight = d.kd.weight;
   o.kd_tau = static_cast<float>(d.kd.tau);
   o.kd_element_mean = d.kd.element_mean;
+  o.mask_wrong_teacher = d.mask_wrong_teacher;
   o.graph.salience = {d.graph.k, d.graph.salience == "window" ? SalienceMode::window : SalienceMode::peak,
                       d.graph.absolute};
   o.graph.graph.edges = d.graph.edges == "gram"        ? EdgeMode::gram
@@ -97,6 +98,7 @@ std::string describe(const MethodInfo& m) {
   if (m.needs.deep) add(needs, "deep taps");
   if (m.needs.labels) add(needs, "labels");
   if (m.needs.paraphrasers) add(needs, "paraphrasers");
+  if (!m.needs.teacher) add(needs, "no trained teacher");
   return fmt::format("{} ({}) {}\n  {}\n  weights: {}\n  needs: {}\n  two classes: {}\n", m.name, m.year, m.title,
                      m.formula, terms, needs, m.two_classes);
 }
@@ -147,13 +149,14 @@ int distill_command(const DistillFlags& flags) {
   if (!flags.paraphrasers.empty()) config.distill.paraphrasers = flags.paraphrasers;
   if (config.distill.paraphrasers.empty())
     config.distill.paraphrasers = config.output.dir + kParaphraserFolder + "/checkpoints/best.gfm";
+  if (!find_method(config.distill.method).needs.teacher) return mean_teacher_run(flags, config);
   require_keys(config, {"distill.teacher"});
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
 
   const NetworkFile teacher = load_network(config.distill.teacher, device);
-  const std::int64_t student_stride = make_network(config.model.arch, {.width = 0.01})->stride();
-  const Dataset dataset = open_configured_dataset(config, std::max(student_stride, teacher.network->stride()));
+  const Dataset dataset =
+      open_configured_dataset(config, needs_of_both(needs_of(*teacher.network), configured_needs(config)));
   check_classes(teacher, dataset, config.distill.teacher);
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
@@ -166,10 +169,7 @@ int distill_command(const DistillFlags& flags) {
   }
   options.method = method_of(config, options, *teacher.network, *student, paraphrasers);
 
-  const std::unique_ptr<BatchSource> batches =
-      config.distill.semi_supervised
-          ? std::unique_ptr<BatchSource>(std::make_unique<PairedLoader>(dataset, loader_options(config)))
-          : std::make_unique<Loader>(dataset, Split::train, loader_options(config));
+  const std::unique_ptr<BatchSource> batches = distillation_batches(config, dataset);
   options.adversarial =
       adversarial_options(config, total_steps(config.train.max_iterations, config.train.epochs, *batches));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);

@@ -24,7 +24,7 @@ int evaluate_command(const EvaluateFlags& flags) {
                   {"which data?", flags.model, "a configuration inside the checkpoint", "none", "give --config FILE"});
     config = parse_config(it->second, flags.model, flags.sets);
   }
-  Dataset dataset = open_configured_dataset(config, file.network->stride());
+  Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
   if (dataset.classes() != file.description.options.classes)
     bad_data("the model knows other classes than the data set", flags.model, std::to_string(dataset.classes()),
              std::to_string(file.description.options.classes), "evaluate on data with the same classes");

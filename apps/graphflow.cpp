@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   TrainFlags train;
   CLI::App* sub = app.add_subcommand("train", "Train a network on labels (a teacher, or a student alone)");
   add_run_flags(*sub, train);
-  sub->add_option("--init", train.init, "Start from the weights in this .safetensors file, instead of model.init");
+  sub->add_option("--init", train.init,
+                  "Start from the weights in this file (.safetensors, .gfm, .npz), instead of model.init");
   add_examples(*sub,
                "  graphflow train -c apps/configs/brain_teacher.toml\n"
                "  graphflow train -c apps/configs/nuclei_student.toml --set optim.lr=1e-3 -o runs/try1\n"

@@ -25,6 +25,8 @@ std::string thousands(std::int64_t v) {
   return s;
 }
 
+std::int64_t rounded_up(std::int64_t size, std::int64_t stride) { return (size + stride - 1) / stride * stride; }
+
 // "3x3 /2 dilation 4", "2x2 transposed x2", "3x3 depthwise"
 std::string kernel_text(const MacCounter::Layer& l) {
   std::string s = fmt::format("{}x{}", l.kernel.h, l.kernel.w);
@@ -53,19 +55,24 @@ void print_layers(const Network& network, const MacCounter& counter) {
                fmt::format("{}x{}", l.out.h, l.out.w), thousands(parameters[name]), thousands(l.macs));
     rest -= parameters[name];
   }
-  fmt::print(kRow, "batch norms and slopes", "", "", "", thousands(rest), "");
+  if (counter.matrix_products() > 0)
+    fmt::print(kRow, "products of attention", "", "", "", "", thousands(counter.matrix_products()));
+  fmt::print(kRow, "norms, slopes and positions", "", "", "", thousands(rest), "");
 }
 
+// With a picture of its own size where it has one, else of `wanted` pixels a side.
 void print_network(const std::string& name, const NetworkOptions& options, std::int64_t wanted) {
   const auto network = make_network(name, options);
   network->eval();
-  const std::int64_t stride = network->stride(), size = (wanted + stride - 1) / stride * stride;
+  const std::int64_t stride = network->stride(), side = rounded_up(wanted, stride);
+  const bool one_size = network->image_size() != ImageSize{};
+  const ImageSize size = one_size ? network->image_size() : ImageSize{side, side};
   const NoGrad off;
   Random unused;
   const MacCounter counter;
-  const NetworkOutput out = network->forward(Tensor::zeros({1, size, size, options.in_channels}), unused);
+  const NetworkOutput out = network->forward(Tensor::zeros({1, size.h, size.w, options.in_channels}), unused);
   fmt::print("{}: width {}, {} input channel(s), {} classes; one {}x{} picture\n", name, options.width,
-             options.in_channels, options.classes, size, size);
+             options.in_channels, options.classes, size.h, size.w);
   print_layers(*network, counter);
   const std::int64_t used = network->parameter_count();
   fmt::print("parameters: {} used", thousands(used));
@@ -74,8 +81,11 @@ void print_network(const std::string& name, const NetworkOptions& options, std::
   fmt::print("\nmultiply-accumulates: {}\n", thousands(counter.count()));
   fmt::print("as the paper's table counts: {:.3f} M parameters, {:.3f} G\n",
              static_cast<double>(table_parameters(*network)) / 1e6,
-             static_cast<double>(table_work(*network, counter, size, size)) / 1e9);
-  fmt::print("stride: {} (height and width are padded to a multiple)\n", stride);
+             static_cast<double>(table_work(*network, counter, size.h, size.w)) / 1e9);
+  if (one_size)
+    fmt::print("pictures: {}x{} only (model.image_size; smaller ones are padded)\n", size.h, size.w);
+  else
+    fmt::print("stride: {} (height and width are padded to a multiple)\n", stride);
   const std::vector<TapPair> pairs = network->tap_pairs();
   fmt::print("taps (distilled: {}, {}", pairs[0].shallow, pairs[0].deep);
   for (std::size_t i = 1; i < pairs.size(); ++i)
@@ -120,7 +130,10 @@ int info_command(const InfoFlags& flags) {
   if (flags.subject.empty()) {
     print_build();
   } else if (std::find(names.begin(), names.end(), flags.subject) != names.end()) {
-    print_network(flags.subject, {flags.in_channels, flags.classes, flags.width}, flags.size);
+    NetworkOptions options{flags.in_channels, flags.classes, flags.width};
+    const std::int64_t side = rounded_up(flags.size, make_network(flags.subject, {.width = 0.01})->stride());
+    options.image_size = {side, side};
+    print_network(flags.subject, options, flags.size);
   } else if (!std::filesystem::exists(flags.subject)) {
     std::string list;
     for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;

@@ -52,7 +52,7 @@ int paraphrase_command(const DistillFlags& flags) {
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
   const NetworkFile teacher = load_network(config.distill.teacher, device);
-  const Dataset dataset = open_configured_dataset(config, teacher.network->stride());
+  const Dataset dataset = open_configured_dataset(config, needs_of(*teacher.network));
 
   const ParaphraserDescription description = describe_paraphrasers(config, teacher);
   Paraphrasers paraphrasers(description.sizes);

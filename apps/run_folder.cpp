@@ -22,9 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kParts[] = {"env.json",      "log.txt",        "metrics.csv", "metrics.jsonl",
-                                  "report.html",   "checkpoints",    "validation",  "test",
-                                  "comparison.md", "comparison.csv", "config.toml"};
+constexpr const char* kParts[] = {"env.json",      "initial_weights.txt", "log.txt",        "metrics.csv",
+                                  "metrics.jsonl", "report.html",         "checkpoints",    "validation",
+                                  "test",          "comparison.md",       "comparison.csv", "config.toml"};
 constexpr const char* kSubfolders[] = {"checkpoints", "validation", "test"};
 
 [[noreturn]] void usage(std::string what, std::string where, std::string found, std::string remedy) {
@@ -129,6 +129,10 @@ void RunFolder::write_environment(const Environment& environment) const {
   nlohmann::ordered_json json;
   for (const auto& [name, value] : environment) json[name] = value;
   write_file_atomically(path_ + "/env.json", json.dump(2) + "\n");
+}
+
+void RunFolder::write_initial_weights(const std::string& file, const std::string& table) const {
+  write_file_atomically(path_ + "/initial_weights.txt", file + "\n" + table);
 }
 
 void RunFolder::log(std::string_view line) {

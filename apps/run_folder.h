@@ -4,6 +4,7 @@
 //   config.toml   the resolved configuration         metrics.csv   metrics.jsonl   one row a logged step
 //   env.json      versions, threads, processor       checkpoints/  validation/  test/
 //   log.txt       what was printed, with times       report.html
+//   initial_weights.txt   what came of every tensor of model.init
 //
 // A run never writes over another one by accident: the caller says whether an existing folder is an error, is emptied
 // or is continued. Only a folder that holds a run (a config.toml) is ever emptied, and only of the names above.
@@ -39,6 +40,8 @@ class RunFolder {
 
   void write_config(std::string_view toml) const;
   void write_environment(const Environment& environment) const;
+  // One line a tensor of the file that training started from.
+  void write_initial_weights(const std::string& file, const std::string& table) const;
   // One line of log.txt with the time in front, flushed.
   void log(std::string_view line);
 

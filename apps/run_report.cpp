@@ -136,6 +136,16 @@ void add_brain_reference(ReportData& data, const Dataset& dataset) {
       "be held against; it is strong because both halves belong to the same person.");
 }
 
+// A network that takes one size of picture has its pictures padded to that, whatever the others' see.
+Dataset seen_by(const Network& network, Dataset dataset) {
+  const ImageSize only = network.image_size();
+  if (only == ImageSize{}) return dataset;
+  dataset.preprocessing.stride = static_cast<int>(network.stride());
+  dataset.preprocessing.min_height = static_cast<int>(only.h);
+  dataset.preprocessing.min_width = static_cast<int>(only.w);
+  return dataset;
+}
+
 }  // namespace
 
 ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
@@ -156,8 +166,9 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
   std::vector<Evaluation> evaluations;
   for (const ReportEntry& e : entries) {
     const NetworkFile file = load_network(e.checkpoint, device);
-    evaluations.push_back(evaluate_network(*file.network, cases, dataset, millimetres));
-    const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, dataset.preprocessing).to(device);
+    const Dataset seen = seen_by(*file.network, dataset);
+    evaluations.push_back(evaluate_network(*file.network, cases, seen, millimetres));
+    const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, seen.preprocessing).to(device);
     data.models.push_back(model_result(e.name, e.role, *file.network, evaluations.back(), one));
     const auto it = file.entries.find("config");
     if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);

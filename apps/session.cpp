@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
+#include "data/paired_loader.h"
 #include "data/split_file.h"
 #include "distill/baselines/method.h"
 #include "engine/device.h"
@@ -49,6 +50,13 @@ DType activation_dtype(const Config& config) { return config.train.amp == "bf16"
 
 namespace {
 
+// Of a network that takes one size: {0, 0} where the configuration says nothing.
+ImageSize image_size(const Config& config) {
+  for (const std::vector<int>& size : {config.model.image_size, config.data.pad_to})
+    if (!size.empty()) return {size.front(), size.back()};
+  return {};
+}
+
 Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation(d.normalisation); }
 
 Augmentation augmentation_of(const AugmentConfig& a) {
@@ -67,7 +75,28 @@ Augmentation augmentation_of(const AugmentConfig& a) {
 
 }  // namespace
 
-Dataset open_configured_dataset(Config& config, std::int64_t stride) {
+PictureNeeds needs_of(const Network& network) { return {network.stride(), network.image_size()}; }
+
+PictureNeeds configured_needs(const Config& config) {
+  return needs_of(*make_network(config.model.arch, {.width = 0.01, .image_size = image_size(config)}));
+}
+
+PictureNeeds needs_of_both(const PictureNeeds& a, const PictureNeeds& b) {
+  if (a.size != ImageSize{} && b.size != ImageSize{} && a.size != b.size)
+    throw Error(ErrorKind::usage, {"the networks take pictures of different sizes", "model.image_size",
+                                   fmt::format("{}x{}, the teacher's", a.size.h, a.size.w),
+                                   fmt::format("{}x{}", b.size.h, b.size.w), "set it to the teacher's"});
+  const PictureNeeds both{std::max(a.stride, b.stride), a.size == ImageSize{} ? b.size : a.size};
+  if (both.size.h % both.stride != 0 || both.size.w % both.stride != 0)
+    throw Error(ErrorKind::usage,
+                {"one network's only picture size does not fit the other's stride", "model.image_size",
+                 fmt::format("multiples of {}", both.stride), fmt::format("{}x{}", both.size.h, both.size.w),
+                 "train the one that takes a single size with such a size"});
+  return both;
+}
+
+Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
+  const std::int64_t stride = needs.stride;
   const DataConfig& d = config.data;
   Preprocessing p;
   p.channels = d.channels;
@@ -81,6 +110,10 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride) {
   if (!d.pad_to.empty()) {
     p.min_height = d.pad_to[0];
     p.min_width = d.pad_to.back();
+  }
+  if (needs.size != ImageSize{}) {
+    p.min_height = std::max(p.min_height, static_cast<int>(needs.size.h));
+    p.min_width = std::max(p.min_width, static_cast<int>(needs.size.w));
   }
   for (const auto& [from, to] : d.label_map) p.label_map.entries[from] = to;
   if (d.ignore_index >= 0) p.label_map.ignore_index = d.ignore_index;
@@ -105,6 +138,11 @@ LoaderOptions loader_options(const Config& config) {
   o.augmentation = augmentation_of(config.data.augment);
   o.augment_later = config.data.augment_on == "device";
   return o;
+}
+
+std::unique_ptr<BatchSource> distillation_batches(const Config& config, const Dataset& dataset) {
+  if (config.distill.semi_supervised) return std::make_unique<PairedLoader>(dataset, loader_options(config));
+  return std::make_unique<Loader>(dataset, Split::train, loader_options(config));
 }
 
 std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches) {
@@ -154,7 +192,7 @@ SupervisedOptions supervised_options(const Config& config, const Dataset& datase
 
 NetworkOptions network_options(const Config& config) {
   return {config.model.in_channels, config.model.num_classes, config.model.width,
-          static_cast<float>(config.model.dropout)};
+          static_cast<float>(config.model.dropout), configured_needs(config).size};
 }
 
 bool needs_paraphrasers(const Config& config) {

@@ -31,12 +31,23 @@ void require_bf16_device(const std::string& option, const std::string& device);
 Device start_training(const RunFlags& flags, const Config& config);
 DType activation_dtype(const Config& config);  // of train.amp
 
-// The data set of [data], padded for networks of this stride. Fills config.model.num_classes and in_channels where they
-// were left to the data set, refuses them where they disagree.
-Dataset open_configured_dataset(Config& config, std::int64_t stride);
+// What the networks of a run ask of its pictures: multiples of a stride, or where `size` is set that size alone.
+struct PictureNeeds {
+  std::int64_t stride = 1;
+  ImageSize size;
+};
+PictureNeeds needs_of(const Network& network);
+PictureNeeds configured_needs(const Config& config);  // of [model]'s network; what the data set decides may be open
+PictureNeeds needs_of_both(const PictureNeeds& a, const PictureNeeds& b);  // usage error where they do not agree
+
+// The data set of [data], padded for such networks. Fills config.model.num_classes and in_channels where they were left
+// to the data set, refuses them where they disagree.
+Dataset open_configured_dataset(Config& config, const PictureNeeds& needs);
 
 StepGraphMode parse_step_graph(const std::string& word);  // "auto", "on", "off"
 LoaderOptions loader_options(const Config& config);
+// The training part; with distill.semi_supervised half of every batch is of the unlabelled part.
+std::unique_ptr<BatchSource> distillation_batches(const Config& config, const Dataset& dataset);
 // Steps from max_iterations, else from epochs and the loader's length.
 std::int64_t total_steps(int max_iterations, int epochs, const BatchSource& batches);
 TrainerOptions trainer_options(const Config& config, const OptimConfig& optim, std::int64_t steps,

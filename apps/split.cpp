@@ -45,7 +45,7 @@ int split_command(const SplitFlags& flags) {
   if ((flags.labelled > 0) == (flags.folds > 0))
     throw Error(ErrorKind::usage, {"what to do?", "graphflow split", "--labelled N or --folds K, one of them", "", ""});
   Config config = load_config(flags.config, flags.sets);
-  const Dataset dataset = open_configured_dataset(config, 1);
+  const Dataset dataset = open_configured_dataset(config, {});
   const auto seed = static_cast<std::uint64_t>(flags.seed);
   if (flags.labelled > 0) {
     Dataset d = dataset;

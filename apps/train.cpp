@@ -1,4 +1,6 @@
 // graphflow train: a network on labels alone.
+#include <optional>
+
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
@@ -13,11 +15,11 @@
 namespace gf {
 namespace {
 
-// What was loaded, for the log; "" where nothing is asked for.
-std::string load_initial_weights(Network& network, const ModelConfig& model) {
+// What was loaded; nothing where nothing is asked for.
+std::optional<LoadReport> load_initial_weights(Network& network, const ModelConfig& model) {
   if (model.init.empty()) return {};
-  return model.init + ": " +
-         load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name).text();
+  return load_weights(network, model.init, model.init_strict ? LoadMode::strict : LoadMode::by_name,
+                      network.foreign_names());
 }
 
 }  // namespace
@@ -28,16 +30,16 @@ int train_command(const TrainFlags& flags) {
   if (!flags.init.empty()) config.model.init = flags.init;
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
-  const std::int64_t stride = make_network(config.model.arch, {.width = 0.01})->stride();
-  const Dataset dataset = open_configured_dataset(config, stride);
+  const Dataset dataset = open_configured_dataset(config, configured_needs(config));
   const auto network = make_network(config.model.arch, network_options(config));
   network->initialise(static_cast<std::uint64_t>(config.train.seed));
-  const std::string initial = load_initial_weights(*network, config.model);
+  const std::optional<LoadReport> initial = load_initial_weights(*network, config.model);
   network->to(device);
 
   Loader loader(dataset, Split::train, loader_options(config));
   const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
+  if (initial) folder.write_initial_weights(config.model.init, initial->table());
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};
   const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
@@ -52,7 +54,7 @@ int train_command(const TrainFlags& flags) {
                     config.train.max_iterations,
                     config.train.epochs,
                     config.optim,
-                    initial};
+                    initial ? config.model.init + ": " + initial->text() : std::string()};
   if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
   if (!flags.part_of.empty()) return 0;
   report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config,

@@ -30,11 +30,10 @@ DistillationTask::DistillationTask(Network& student, Network& teacher, Paraphras
   weights_ = std::make_unique<TermWeights>(configured_weights(), linear_ramp(options_.warmup_steps),
                                            options_.auto_weights, student_.device());
   trained_.adopt("", student_);
-  const std::string beside = std::string(kBesideModel).substr(0, std::string(kBesideModel).size() - 1);
-  trained_.adopt(beside, *weights_);
+  trained_.adopt(kBeside, *weights_);
   if (options_.method) {
     options_.method->to(student_.device());
-    trained_.adopt(beside, *options_.method);
+    trained_.adopt(kBeside, *options_.method);
     if (graph_on() || options_.kd_weight != 0)
       fail("two distillation methods at once", "graph_flow and " + options_.method->info().name, "one",
            "weights of both", "set those of graph_flow to 0");
@@ -108,16 +107,19 @@ Objective DistillationTask::objective(const Batch& batch, Random& random) {
   const bool all_labelled = labelled == batch.image.shape().n;
   DistillationLosses fused;  // cross entropy and distillation from one pass over the logits, where both are wanted
   if (all_labelled && options_.supervised.ce != 0 && options_.kd_weight != 0)
-    fused = distillation_loss(student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
-                              {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean});
+    fused = distillation_loss(
+        student.logits, teacher.logits, batch.label, options_.supervised.class_weights,
+        {options_.supervised.ignore_index, options_.kd_tau, options_.kd_element_mean, options_.mask_wrong_teacher});
   add_supervised_terms(objective, options_.supervised,
                        all_labelled ? student.logits : slice_images(student.logits, 0, labelled), batch.label,
                        fused.ce);
   std::vector<RawTerm> terms;
-  if (options_.kd_weight != 0)
-    terms.push_back({"kd", fused.kd
-                               ? fused.kd
-                               : kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean)});
+  if (fused.kd)
+    terms.push_back({"kd", fused.kd});
+  else if (options_.kd_weight != 0)
+    terms.push_back(
+        {"kd", kd_loss(student.logits, teacher.logits, options_.kd_tau, options_.kd_element_mean,
+                       options_.mask_wrong_teacher ? batch.label : Tensor(), options_.supervised.ignore_index)});
   if (graph_on()) add_graph_flow_terms(terms, student, teacher);
   if (options_.method) add_method_terms(terms, student, teacher, batch, random);
   if (adversary_) terms.push_back({"adv", adversary_->generator_term(batch.image, teacher.logits, student.logits)});

@@ -22,6 +22,9 @@ struct DistillationOptions {
   double kd_weight = 1;                             // lambda4
   float kd_tau = 1;
   bool kd_element_mean = true;
+  // In labelled pictures the logits distillation leaves out pixels where the teacher is wrong (TeacherCheck of
+  // kernels/losses.h, which says what it divides by then: all pixels). Of Graph Flow's L_kd alone.
+  bool mask_wrong_teacher = false;
   GraphFlowOptions graph;
   // A pair for each pair of layers, the i-th of the teacher with the i-th of the student; another method than Graph
   // Flow uses the first alone.

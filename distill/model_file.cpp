@@ -1,5 +1,8 @@
 #include "distill/model_file.h"
 
+#include <cinttypes>
+#include <cstdio>
+
 #include <fmt/format.h>
 
 #include "engine/io/checkpoint.h"
@@ -32,6 +35,15 @@ class Reader {
     }
   }
   std::int64_t integer(const std::string& key) const { return static_cast<std::int64_t>(number(key)); }
+  // "224x320"; {0, 0} where there is no such entry.
+  ImageSize size(const std::string& key) const {
+    if (!entries_.count(key)) return {};
+    ImageSize s;
+    char rest = 0;
+    if (std::sscanf(text(key).c_str(), "%" SCNd64 "x%" SCNd64 "%c", &s.h, &s.w, &rest) != 2 || s.h < 1 || s.w < 1)
+      bad_data("checkpoint entry is no size", file_, key + " as HEIGHTxWIDTH", text(key));
+    return s;
+  }
 
  private:
   const FileEntries& entries_;
@@ -39,6 +51,7 @@ class Reader {
 };
 
 constexpr const char* kPreprocessing = "preprocessing.";
+constexpr const char* kImageSize = "model.image_size";
 
 }  // namespace
 
@@ -49,6 +62,8 @@ FileEntries NetworkDescription::to_entries() const {
                 {"model.classes", std::to_string(options.classes)},
                 {"model.in_channels", std::to_string(options.in_channels)},
                 {"model.dropout", fmt::format("{}", options.dropout)}};
+  if (options.image_size != ImageSize{})
+    e[kImageSize] = fmt::format("{}x{}", options.image_size.h, options.image_size.w);
   for (std::size_t i = 0; i < class_names.size(); ++i) e[fmt::format("class.{}", i)] = class_names[i];
   for (const auto& [key, value] : preprocessing.to_fields()) e[kPreprocessing + key] = value;
   return e;
@@ -59,7 +74,7 @@ NetworkDescription NetworkDescription::from_entries(const FileEntries& entries, 
   NetworkDescription d;
   d.arch = r.text("model.arch");
   d.options = {r.integer("model.in_channels"), r.integer("model.classes"), r.number("model.width"),
-               static_cast<float>(r.number("model.dropout"))};
+               static_cast<float>(r.number("model.dropout")), r.size(kImageSize)};
   for (std::int64_t i = 0; i < d.options.classes; ++i) d.class_names.push_back(r.text(fmt::format("class.{}", i)));
   std::map<std::string, std::string> fields;
   const std::string prefix = kPreprocessing;

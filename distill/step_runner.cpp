@@ -46,6 +46,7 @@ StepRunner::StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, co
       results_(Tensor::zeros({1, 1, options.accumulate + 1, kColumns}, device_)),
       stage_(device_),
       readback_(device_, static_cast<std::size_t>(results_.count()) * sizeof(float)) {
+  task_.flattened(parameters_);
   if (wants_graph(options.graph, device_)) graph_.emplace(device_);
 }
 
@@ -181,7 +182,7 @@ void StepRunner::compute(const std::vector<Batch>& batches, Pending* shares) {
     }
     if (micro == 0 && shares) {
       const Clock::time_point measuring = Clock::now();
-      shares->report.terms = objective.report_with_shares(task_.model().parameters());
+      shares->report.terms = objective.report_with_shares(task_.learner().parameters());
       shares->not_training = std::chrono::duration<double>(Clock::now() - measuring).count();
     }
     const Tensor total = objective.total();
@@ -191,6 +192,7 @@ void StepRunner::compute(const std::vector<Batch>& batches, Pending* shares) {
   parameters_.gradient_norm(norm_);
   copy_scalar(norm_, results_, options_.accumulate * kColumns);
   optimizer_.step(scalars());
+  task_.end_step();
   if (opponent_) take_turn();
 }
 

@@ -29,8 +29,8 @@ std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPa
   const bool training = network.training();
   network.eval();  // training would move the running statistics
   Random unused;
-  const NetworkOutput out =
-      network.forward(Tensor::zeros({1, network.stride(), network.stride(), in_channels}, network.device()), unused);
+  const ImageSize size = smallest_picture(network);
+  const NetworkOutput out = network.forward(Tensor::zeros({1, size.h, size.w, in_channels}, network.device()), unused);
   network.train(training);
   return {out.tap(taps.shallow).shape().c, out.tap(taps.deep).shape().c};
 }

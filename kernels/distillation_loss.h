@@ -9,8 +9,9 @@
 // Losses, upstream factors: (1,1,1,1) float32. class_weights (1,1,1,C) or null data for ones. Null data is allowed for
 // the teacher (kd_loss is assigned 0, kd_upstream is not looked at), for dz (losses only, no upstream factor is looked
 // at) and for bad_labels. Outputs are assigned; dz may be z's own memory. KD counts every pixel, also one whose label
-// does not count. Deterministic. The GPU bodies take z, teacher and dz in float32 or bf16, one dtype for all.
-// Least work: z, teacher and labels read once, the labels once more for the sum of weights, dz written once.
+// does not count; with `skip_wrong` those where the teacher is not wrong (TeacherCheck). Deterministic. The GPU bodies
+// take z, teacher and dz in float32 or bf16, one dtype for all. Least work: z, teacher and labels read once, the labels
+// once more for the sum of weights, dz written once.
 #include "kernels/losses.h"
 
 namespace gf {
@@ -19,6 +20,7 @@ struct DistillationLoss {
   int ignore_index = kNoIgnore;
   float tau = 1.0f;
   bool element_mean = false;  // KD divided by n*h*w*C, else by n*h*w
+  bool skip_wrong = false;
 };
 
 void distillation_loss(const Cpu&, const DistillationLoss& p, ConstView z, ConstView teacher, ConstView label,

@@ -15,8 +15,9 @@ enum class Binary { add, sub, mul, div };
 // y = a op b
 void binary(const Cpu&, Binary op, ConstView a, ConstView b, View y);
 
-// `p` is the slope of leaky_relu, the factor of scale, the term of shift; unused otherwise.
-enum class Unary { relu, leaky_relu, relu6, tanh, exp, log, sqrt, square, abs, scale, shift, sigmoid };
+// `p` is the slope of leaky_relu, the factor of scale, the term of shift; unused otherwise. gelu: x times the normal
+// distribution function of x, by erf and not by tanh.
+enum class Unary { relu, leaky_relu, relu6, tanh, exp, log, sqrt, square, abs, scale, shift, sigmoid, gelu };
 // y = f(x)
 void unary(const Cpu&, Unary op, float p, ConstView x, View y);
 // dx = dy * f'(x); at a kink PyTorch's choice: 0 for relu at 0, relu6 at 0 and 6, abs at 0; p for leaky_relu at 0.

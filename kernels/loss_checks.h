@@ -53,6 +53,21 @@ inline void require_dice(const char* kernel, const ConstView& z, const ConstView
   require_vector(kernel, "sums", sums, 3 * z.c);
 }
 
+// Whether a teacher's logits put another class above y, the pixel's; never where it has none (y < 0).
+inline bool is_wrong(const float* teacher, int y, std::int64_t classes) {
+  return y >= 0 && std::any_of(teacher, teacher + classes, [&](float v) { return v > teacher[y]; });
+}
+
+inline void require_teacher_check(const char* kernel, const char* name, const ConstView& student,
+                                  const TeacherCheck& check) {
+  if (check.label.data == nullptr) return;
+  require_view(kernel, "label", check.label, DType::i32);
+  require_shape(kernel, "label", check.label, {check.label.n, student.h, student.w, 1});
+  if (check.label.n > student.n)
+    fail(std::string(kernel) + ": more labels than pictures", describe("label", check.label),
+         "at most the n of " + describe(name, student), std::to_string(check.label.n));
+}
+
 inline void require_kd(const char* kernel, float tau, const char* name, const ConstView& student,
                        const ConstView& teacher) {
   require_classes(kernel, name, student);

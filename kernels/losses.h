@@ -32,11 +32,21 @@ void dice_loss_forward(const Cpu&, int ignore_index, float smooth, ConstView z, 
 void dice_loss_backward(const Cpu&, int ignore_index, float smooth, ConstView z, ConstView label, ConstView sums,
                         ConstView upstream, View dz);
 
+// Which pixels a distillation counts: all, or, where `label` has data, those where the teacher is not wrong. Labels are
+// (m,h,w,1) i32 of the first m of the n pictures. The teacher is wrong where another class's logit is larger than that
+// of the pixel's class. A pixel without a class counts: of a picture beyond the first m, ignored, or out of range.
+struct TeacherCheck {
+  ConstView label;
+  int ignore_index = kNoIgnore;
+};
+
 // Logits distillation (method 4): tau^2 * KL(softmax(teacher/tau) || softmax(student/tau)),
-// divided by n*h*w*C (`element_mean`, the released code's) or by n*h*w (pixel mean).
-void kd_loss_forward(const Cpu&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss);
+// divided by n*h*w*C (`element_mean`, the released code's) or by n*h*w (pixel mean). A pixel that does not count adds
+// nothing and has no gradient; the divisor counts it all the same, so that no pixel's weight depends on the others.
+void kd_loss_forward(const Cpu&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss,
+                     const TeacherCheck& check = {});
 void kd_loss_backward(const Cpu&, float tau, bool element_mean, ConstView student, ConstView teacher,
-                      ConstView upstream, View d_student);
+                      ConstView upstream, View d_student, const TeacherCheck& check = {});
 
 // Mean squared error: mean over all elements of (a - b)^2; da = upstream * 2 (a - b) / count.
 void mse_forward(const Cpu&, ConstView a, ConstView b, View loss);
@@ -52,9 +62,10 @@ void dice_loss_forward(const Simt&, int ignore_index, float smooth, ConstView z,
                        View bad_labels);
 void dice_loss_backward(const Simt&, int ignore_index, float smooth, ConstView z, ConstView label, ConstView sums,
                         ConstView upstream, View dz);
-void kd_loss_forward(const Simt&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss);
+void kd_loss_forward(const Simt&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss,
+                     const TeacherCheck& check = {});
 void kd_loss_backward(const Simt&, float tau, bool element_mean, ConstView student, ConstView teacher,
-                      ConstView upstream, View d_student);
+                      ConstView upstream, View d_student, const TeacherCheck& check = {});
 void mse_forward(const Simt&, ConstView a, ConstView b, View loss);
 void mse_backward(const Simt&, ConstView a, ConstView b, ConstView upstream, View da);
 void cross_entropy_forward(const Cuda&, int ignore_index, ConstView z, ConstView label, ConstView class_weights,
@@ -65,9 +76,10 @@ void dice_loss_forward(const Cuda&, int ignore_index, float smooth, ConstView z,
                        View bad_labels);
 void dice_loss_backward(const Cuda&, int ignore_index, float smooth, ConstView z, ConstView label, ConstView sums,
                         ConstView upstream, View dz);
-void kd_loss_forward(const Cuda&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss);
+void kd_loss_forward(const Cuda&, float tau, bool element_mean, ConstView student, ConstView teacher, View loss,
+                     const TeacherCheck& check = {});
 void kd_loss_backward(const Cuda&, float tau, bool element_mean, ConstView student, ConstView teacher,
-                      ConstView upstream, View d_student);
+                      ConstView upstream, View d_student, const TeacherCheck& check = {});
 void mse_forward(const Cuda&, ConstView a, ConstView b, View loss);
 void mse_backward(const Cuda&, ConstView a, ConstView b, ConstView upstream, View da);
 

@@ -40,8 +40,10 @@ void adam_step(const Cpu&, const AdamShape&, ConstView gradient, View parameter,
 // step += 1, an int32 scalar
 void advance_step(const Cpu&, View step);
 
-// average = decay * average + (1 - decay) * parameter, both flat float32 buffers. 12 bytes an element.
-void ema_step(const Cpu&, float decay, ConstView parameter, View average);
+// average = decay * average + (1 - decay) * parameter, both flat float32 buffers. 12 bytes an element. `on_device`,
+// where it has data, is a float32 scalar that is read in place of `decay`, for steps that are captured once and
+// replayed.
+void ema_step(const Cpu&, float decay, ConstView parameter, View average, ConstView on_device = {});
 
 // norm = sqrt(sum of x^2), a float32 scalar. x is dense, of any shape. The sum is accumulated in double in a fixed
 // order; the GPU squares in float32, so elements beyond 1e19 make it infinite.
@@ -56,14 +58,14 @@ void sgd_step(const Simt&, const SgdShape&, ConstView gradient, View parameter, 
 void adam_step(const Simt&, const AdamShape&, ConstView gradient, View parameter, View first_moment, View second_moment,
                const StepScalars& scalars = {}, View shadow = {});
 void advance_step(const Simt&, View step);
-void ema_step(const Simt&, float decay, ConstView parameter, View average);
+void ema_step(const Simt&, float decay, ConstView parameter, View average, ConstView on_device = {});
 void gradient_norm(const Simt&, ConstView x, View norm);
 void sgd_step(const Cuda&, const SgdShape&, ConstView gradient, View parameter, View momentum_buffer,
               const StepScalars& scalars = {}, View shadow = {});
 void adam_step(const Cuda&, const AdamShape&, ConstView gradient, View parameter, View first_moment, View second_moment,
                const StepScalars& scalars = {}, View shadow = {});
 void advance_step(const Cuda&, View step);
-void ema_step(const Cuda&, float decay, ConstView parameter, View average);
+void ema_step(const Cuda&, float decay, ConstView parameter, View average, ConstView on_device = {});
 void gradient_norm(const Cuda&, ConstView x, View norm);
 
 }  // namespace gf

@@ -61,9 +61,10 @@ inline void require_adam(const AdamShape& s, const ConstView& gradient, const Co
   require_shadow(kernel, shadow, parameter);
 }
 
-inline void require_ema(const ConstView& parameter, const ConstView& average) {
+inline void require_ema(const ConstView& parameter, const ConstView& average, const ConstView& decay) {
   require_flat("ema_step", "parameter", parameter, "parameter", parameter);
   require_flat("ema_step", "average", average, "parameter", parameter);
+  if (decay.data != nullptr) require_scalar("ema_step", "decay", decay);
 }
 
 // StepScalars as pointers; null: not given.

@@ -9,6 +9,7 @@
 #include "models/erfnet.h"
 #include "models/fanet.h"
 #include "models/mobile_unet.h"
+#include "models/transunet.h"
 #include "models/unet.h"
 
 namespace gf {
@@ -28,6 +29,11 @@ std::int64_t scaled_channels(std::int64_t channels, double width) {
 
 float dropout_rate(const NetworkOptions& options, float published) {
   return options.dropout < 0 ? published : options.dropout;
+}
+
+ImageSize smallest_picture(const Network& network) {
+  const ImageSize only = network.image_size();
+  return only == ImageSize{} ? ImageSize{network.stride(), network.stride()} : only;
 }
 
 NetworkOutput run_network(const Network& network, const Tensor& image, Random& random, DType activations) {
@@ -63,7 +69,7 @@ std::unique_ptr<Network> make(const NetworkOptions& o) {
 
 constexpr Builder kNetworks[] = {
     {"fanet", make<FANet>}, {"mobile_unet", make<MobileUNet>}, {"enet", make<ENet>}, {"erfnet", make<ERFNet>},
-    {"unet", make<UNet>},
+    {"unet", make<UNet>},   {"transunet", make<TransUNet>},
 };
 
 }  // namespace

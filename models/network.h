@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/foreign_names.h"
 #include "engine/nn/module.h"
 #include "engine/ops/mac_counter.h"
 
@@ -33,6 +34,13 @@ struct TapPair {
 // third pair are was not published.
 constexpr std::size_t kMostTapPairs = 3;
 
+// Height and width of a picture.
+struct ImageSize {
+  std::int64_t h = 0, w = 0;
+
+  bool operator==(const ImageSize&) const = default;
+};
+
 constexpr float kPublishedDropout = -1;
 
 struct NetworkOptions {
@@ -41,6 +49,8 @@ struct NetworkOptions {
   double width = 1.0;  // multiplies every channel count, see scaled_channels
   // Of every dropout the network has, kPublishedDropout: as published, which is made for full width.
   float dropout = kPublishedDropout;
+  // Of a network that takes pictures of one size only; {0, 0}: as published.
+  ImageSize image_size = {};
 };
 
 // max(1, floor(c * width + 0.5))
@@ -50,9 +60,11 @@ float dropout_rate(const NetworkOptions& options, float published);
 class Network : public Module {
  public:
   using Module::Module;
-  // x (n,h,w,in_channels), h and w multiples of stride(). `random` feeds dropout while training.
+  // x (n,h,w,in_channels), h and w as image_size() and stride() say. `random` feeds dropout while training.
   virtual NetworkOutput forward(const Tensor& x, Random& random) const = 0;
   virtual std::int64_t stride() const = 0;  // h and w must be multiples of this
+  // The one size of picture it takes; {0, 0}: any whose height and width are multiples of stride().
+  virtual ImageSize image_size() const { return {}; }
   // kMostTapPairs of them: first the published one, encoder and decoder map at a quarter of the input's resolution,
   // then those that |L| = 2 and 3 add. Both taps of a pair have as many channels, whatever the width.
   virtual std::vector<TapPair> tap_pairs() const = 0;
@@ -63,7 +75,12 @@ class Network : public Module {
   virtual std::int64_t released_extra_work(std::int64_t /*height*/, std::int64_t /*width*/) const { return 0; }
   // Whether the paper's table counts the batch norms' parameters and work (engine/ops/mac_counter.h).
   virtual bool table_counts_batch_norm() const { return true; }
+  // How published weight files name its tensors (engine/io/weights.h, load_weights).
+  virtual std::vector<ForeignNames> foreign_names() const { return {}; }
 };
+
+// The smallest picture the network takes.
+ImageSize smallest_picture(const Network& network);
 
 // forward() with activations of this dtype. In mixed precision (bf16) the image is rounded on the way in, taps stay
 // bf16 and logits come back in float32, where the losses are.

@@ -54,6 +54,7 @@ struct MethodTerm {
 struct MethodNeeds {
   bool logits = false, shallow = false, deep = false, labels = false;
   bool paraphrasers = false;  // of the teacher's taps: MethodInput::factors
+  bool teacher = true;        // that was trained before
 };
 
 class Method;
@@ -66,7 +67,8 @@ struct MethodInfo {
   std::vector<MethodTerm> terms;
   MethodNeeds needs;
   std::string two_classes;  // "yes", or what becomes of it
-  // Null for graph_flow, which is distill/distillation.h's own.
+  // Null where the terms are another's: graph_flow's are distill/distillation.h's own, mean_teacher is a task
+  // (distill/mean_teacher.h).
   std::unique_ptr<Method> (*make)(const MethodSetup&);
 };
 

@@ -23,7 +23,8 @@ namespace gf {
   METHOD(dist)             \
   METHOD(cirkd)            \
   METHOD(mgd)              \
-  METHOD(logit_std)
+  METHOD(logit_std)        \
+  METHOD(mean_teacher)
 
 #define GF_DECLARE(name) MethodInfo name##_method();
 GF_METHODS(GF_DECLARE)

@@ -36,7 +36,8 @@ void save_checkpoint(const std::string& path, const Module& model, const Optimiz
                      const CheckpointState& state, const CheckpointCompanion* companion = nullptr);
 
 // Parameters that are trained with a model but are no part of it, such as a distillation method's, have names that
-// begin with this. They are in checkpoints to resume from.
+// begin with this: they are of a module adopted as `kBeside`. They are in checkpoints to resume from.
+constexpr const char* kBeside = "beside";
 constexpr const char* kBesideModel = "beside.";
 
 // The entries alone, from the header: fast, whatever the size of the file. The checksum is not looked at.

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include <fmt/format.h>
 #include <zlib.h>
 
 #include "engine/io/atomic_file.h"
 #include "engine/io/input_file.h"
+#include "engine/io/stored_floats.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -21,17 +20,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 constexpr std::size_t kLengthBytes = 8, kChunk = 1 << 16;
 constexpr std::size_t kDigits = 8;
 constexpr std::string_view kNoDigits = "00000000";
-
-float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
-
-float from_f16(std::uint16_t bits) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-  const float tiny = static_cast<float>(fraction) * 0x1p-24f;  // subnormal, or zero
-  return sign ? -tiny : tiny;
-}
 
 std::uint32_t add_to_crc(std::uint32_t crc, const void* data, std::size_t bytes) {
   if (bytes == 0) return crc;  // zlib takes a null pointer for "start anew"
@@ -120,14 +108,7 @@ void SafetensorsFile::read(const FileTensor& t, std::span<float> out) const {
   if (t.dtype == "F32") return read_bytes(t, std::as_writable_bytes(out));
   if (t.dtype == "F16") return read_converted<std::uint16_t>(t, out, from_f16);
   if (t.dtype == "BF16") return read_converted<std::uint16_t>(t, out, from_bf16);
-  if (t.dtype == "F64")
-    // A double beyond float's range is undefined in C++'s conversion, not in IEEE's: say inf by hand.
-    return read_converted<double>(t, out, [](double v) {
-      constexpr double kLimit = 0x1.ffffffp127;  // rounds up past the largest float
-      return std::abs(v) >= kLimit
-                 ? std::copysign(std::numeric_limits<float>::infinity(), static_cast<float>(v > 0 ? 1 : -1))
-                 : static_cast<float>(v);
-    });
+  if (t.dtype == "F64") return read_converted<double>(t, out, from_f64);
   bad_data("tensor is not of floating point", path() + ", " + t.name, "F32, F16, BF16 or F64", t.str());
 }
 

@@ -11,22 +11,22 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/safetensors_header.h"
+#include "engine/io/tensor_file.h"
 
 namespace gf {
 
 class InputFile;
 
-class SafetensorsFile {
+class SafetensorsFile : public TensorFile {
  public:
   explicit SafetensorsFile(const std::string& path);
-  ~SafetensorsFile();
+  ~SafetensorsFile() override;
   SafetensorsFile(const SafetensorsFile&) = delete;
   SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
-  const std::string& path() const;
+  const std::string& path() const override;
   const Metadata& metadata() const { return header_.metadata; }
-  const std::vector<FileTensor>& tensors() const { return header_.tensors; }
+  const std::vector<FileTensor>& tensors() const override { return header_.tensors; }
   const FileTensor* find(const std::string& name) const;  // null where there is none
   const FileTensor& at(const std::string& name) const;    // bad_data where there is none
 
@@ -37,7 +37,7 @@ class SafetensorsFile {
   // Any dtype, as it lies in the file.
   void read_bytes(const FileTensor& tensor, std::span<std::byte> out) const;
 
-  std::vector<float> floats(const std::string& name) const;
+  std::vector<float> floats(const std::string& name) const override;
   std::vector<std::int32_t> integers(const std::string& name) const;
 
   // Reads the whole file against the checksum written into it (Checksum::crc32 below). Throws "<what> damaged" where it

@@ -27,12 +27,31 @@ void list(std::string& out, const char* title, const Items& items, std::size_t l
 }  // namespace
 
 std::string LoadReport::text(std::size_t limit) const {
-  std::string out = fmt::format("{} tensors fit", loaded.size());
+  std::string out = fmt::format("{} tensors fit{}", loaded.size(), origin.empty() ? "" : ", by the names of " + origin);
   const auto name = [](const std::string& s) { return s; };
   list(out, "wrong shape", wrong_shape, limit,
        [](const WrongShape& w) { return fmt::format("{} (file {}, network {})", w.name, w.file, w.module); });
   list(out, "not in the file", missing, limit, name);
   list(out, "not in the network", unexpected, limit, name);
+  list(out, "resized", resized, limit, name);
+  list(out, "not needed", unneeded, limit, name);
+  list(out, "beyond such files and as initialised", fresh, limit, name);
+  return out;
+}
+
+std::string LoadReport::table() const {
+  std::string out;
+  const auto add = [&](const char* fate, const std::vector<std::string>& names) {
+    for (const std::string& n : names) out += fmt::format("{:<12} {}\n", fate, n);
+  };
+  add("used", loaded);
+  add("resized", resized);
+  for (const WrongShape& w : wrong_shape)
+    out += fmt::format("{:<12} {}: file {}, network {}\n", "wrong shape", w.name, w.file, w.module);
+  add("missing", missing);
+  add("unexpected", unexpected);
+  add("not needed", unneeded);
+  add("fresh", fresh);
   return out;
 }
 
@@ -53,8 +72,8 @@ std::vector<TensorToWrite> to_write(const std::vector<NamedTensor>& tensors) {
   return all;
 }
 
-LoadReport match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
-                 const std::function<bool(const std::string&)>& ignored) {
+LoadReport match(const TensorFile& file, const std::vector<NamedTensor>& tensors,
+                 const std::function<bool(const std::string&)>& ignored, TokenGrids grids) {
   std::map<std::string, const FileTensor*> left;
   for (const FileTensor& t : file.tensors())
     if (!ignored(t.name)) left[t.name] = &t;
@@ -65,21 +84,35 @@ LoadReport match(const SafetensorsFile& file, const std::vector<NamedTensor>& te
       report.missing.push_back(t.name);
       continue;
     }
-    const std::vector<std::int64_t> wanted = file_shape(t.tensor.shape(), t.layout);
-    if (it->second->shape == wanted && is_float(it->second->dtype))
+    const Shape& ours = t.tensor.shape();
+    const FileTensor& theirs = *it->second;
+    const std::string change =
+        t.layout == FileLayout::tokens ? token_grid_change(theirs.shape, ours, grids) : std::string();
+    if ((fits_layout(theirs.shape, ours, t.layout) || !change.empty()) && is_float(theirs.dtype)) {
       report.loaded.push_back(t.name);
-    else
-      report.wrong_shape.push_back({t.name, it->second->str(), shape_text(wanted)});
+      if (change.starts_with("from"))
+        report.resized.push_back(fmt::format("{} ({} to {}x{})", t.name, change, ours.h, ours.w));
+    } else {
+      report.wrong_shape.push_back({t.name, theirs.str(), shape_text(file_shape(ours, t.layout))});
+    }
     left.erase(it);
   }
   for (const auto& [name, t] : left) report.unexpected.push_back(name);
   return report;
 }
 
-void load_matched(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors, const LoadReport& report) {
+void load_matched(const TensorFile& file, const std::vector<NamedTensor>& tensors, const LoadReport& report,
+                  TokenGrids grids) {
   const std::set<std::string> wanted(report.loaded.begin(), report.loaded.end());
-  for (const NamedTensor& t : tensors)
-    if (wanted.count(t.name)) from_file_order(file.floats(t.name), t.layout, t.tensor);
+  std::map<std::string, const FileTensor*> theirs;
+  for (const FileTensor& t : file.tensors()) theirs[t.name] = &t;
+  for (const NamedTensor& t : tensors) {
+    if (!wanted.count(t.name)) continue;
+    std::vector<float> values = file.floats(t.name);
+    if (t.layout == FileLayout::tokens)
+      values = fit_token_grid(values, theirs.at(t.name)->shape, t.tensor.shape(), grids);
+    from_file_order(values, t.layout, t.tensor);
+  }
 }
 
 void refuse(const std::string& what, const std::string& path, const LoadReport& report, const std::string& remedy) {

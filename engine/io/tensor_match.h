@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/io/safetensors.h"
+#include "engine/io/token_grid.h"
 #include "engine/io/weights.h"
 
 namespace gf {
@@ -15,11 +16,12 @@ std::vector<NamedTensor> module_tensors(const Module& module, const std::string&
 std::vector<TensorToWrite> to_write(const std::vector<NamedTensor>& tensors);
 
 // Compares by name, shape and kind of dtype; file tensors for which `ignored` is true count as if they were not there.
-LoadReport match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
-                 const std::function<bool(const std::string&)>& ignored);
+LoadReport match(const TensorFile& file, const std::vector<NamedTensor>& tensors,
+                 const std::function<bool(const std::string&)>& ignored, TokenGrids grids = TokenGrids::same);
 
 // Fills the tensors the report calls loaded.
-void load_matched(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors, const LoadReport& report);
+void load_matched(const TensorFile& file, const std::vector<NamedTensor>& tensors, const LoadReport& report,
+                  TokenGrids grids = TokenGrids::same);
 
 // Throws bad_data with the report in one line.
 [[noreturn]] void refuse(const std::string& what, const std::string& path, const LoadReport& report,

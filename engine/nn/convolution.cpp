@@ -17,6 +17,7 @@ void initialise_weights(WeightInit init, const Tensor& weight, const Tensor& bia
       init_uniform(weight, default_bound, seed, path + ".weight");
       break;
     case WeightInit::xavier_uniform:
+    case WeightInit::transformer:
       init_uniform(weight, static_cast<float>(std::sqrt(6.0 / (fan_in + fan_out))), seed, path + ".weight");
       break;
     case WeightInit::normal_fan_out:
@@ -26,6 +27,8 @@ void initialise_weights(WeightInit init, const Tensor& weight, const Tensor& bia
   if (!bias) return;
   if (init == WeightInit::normal_fan_out)
     init_constant(bias, 0.0f);
+  else if (init == WeightInit::transformer)
+    init_normal(bias, 1e-6f, seed, path + ".bias");
   else
     init_uniform(bias, default_bound, seed, path + ".bias");
 }
@@ -34,7 +37,7 @@ void initialise_weights(WeightInit init, const Tensor& weight, const Tensor& bia
 
 Conv2d::Conv2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& o)
     : Module(owner), init(o.init) {
-  weight = parameter("weight", {out, k.h, k.w, in / o.groups}, FileLayout::convolution);
+  weight = parameter("weight", {out, k.h, k.w, in / o.groups}, o.layout);
   if (o.bias) bias = parameter("bias", {1, 1, 1, out}, FileLayout::vector);
   shape = {.stride_h = o.stride,
            .stride_w = o.stride,

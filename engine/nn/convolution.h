@@ -10,6 +10,7 @@ enum class WeightInit {
   pytorch,         // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): kaiming_uniform with a = sqrt(5)
   xavier_uniform,  // U(-b, b), b = sqrt(6 / (fan_in + fan_out))
   normal_fan_out,  // N(0, sqrt(2 / (kh*kw*out))), bias 0
+  transformer,     // as xavier_uniform, bias N(0, 1e-6)
 };
 
 struct Kernel {
@@ -27,8 +28,10 @@ struct Conv2d : Module {
     int stride = 1, dilation = 1, groups = 1;
     bool bias = true;
     WeightInit init = WeightInit::pytorch;
+    FileLayout layout = FileLayout::convolution;
   };
-  // "Same" padding: dilation * (k - 1) / 2 on every side.
+  // "Same" padding: dilation * (k - 1) / 2 on every side. A 1x1 kernel and FileLayout::linear: a linear layer on every
+  // pixel's channels, in files like one.
   Conv2d(const Owner& owner, std::int64_t in, std::int64_t out, Kernel k, const Options& options);
   Tensor operator()(const Tensor& x) const;
 

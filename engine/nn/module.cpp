@@ -15,7 +15,11 @@ std::string join(const std::string& path, const std::string& name) {
 void Module::collect(const std::string& path, std::vector<NamedTensor> Module::*list,
                      std::vector<NamedTensor>& all) const {
   for (const NamedTensor& t : this->*list) all.push_back({join(path, t.name), t.tensor, t.layout});
-  for (const Child& c : children_) c.module->collect(join(path, c.name), list, all);
+  for (const Child& c : children_) {
+    const std::string below = join(path, c.name);
+    if (c.trained || list == &Module::buffers_) c.module->collect(below, list, all);
+    if (!c.trained && list == &Module::buffers_) c.module->collect(below, &Module::parameters_, all);
+  }
 }
 
 std::vector<NamedTensor> Module::parameters() const {

@@ -18,11 +18,15 @@ struct Owner {
   std::string name;
 };
 
-// How PyTorch's files order a tensor that we keep as kernels/view.h says.
+// How files order a tensor that we keep as kernels/view.h says: PyTorch's, which ours are, and Flax's.
 enum class FileLayout {
   vector,       // ours (1,1,1,c), file [c]
   convolution,  // ours (o,kh,kw,i), file [o,i,kh,kw]; depthwise (c,kh,kw,1), file [c,1,kh,kw]
   transposed,   // ours (i,kh,kw,o), file [i,o,kh,kw]
+  linear,       // ours (o,1,1,i), file [o,i]
+  tokens,       // ours (1,h,w,c), file [1,h*w,c]
+  flax_kernel,  // ours (o,kh,kw,i), file [kh,kw,i,o]; of a 1x1 one also [i,o], either cut further (into heads)
+  flax_vector,  // ours (1,1,1,c), file [c], cut or with axes of extent 1 in front
 };
 
 struct NamedTensor {
@@ -49,6 +53,9 @@ class Module {
   Device device() const;          // of the first parameter
   // A module that was made elsewhere becomes a child; it must live as long. An empty name adds nothing to its paths.
   void adopt(const std::string& name, Module& child) { children_.push_back({name, &child}); }
+  // The same for a module that is not trained although it has parameters (a running average of a network): here they
+  // count as buffers.
+  void adopt_untrained(const std::string& name, Module& child) { children_.push_back({name, &child, false}); }
   // For ever: takes the gradient slots away, nothing below is taped; weights stay as they are. Batch norms are folded
   // into convolutions (conv_norm.h), with fold_bf16 under bf16 activations too.
   void freeze(bool fold_bf16 = false);
@@ -68,6 +75,7 @@ class Module {
   struct Child {
     std::string name;
     Module* module;
+    bool trained = true;
   };
   void collect(const std::string& path, std::vector<NamedTensor> Module::*list, std::vector<NamedTensor>& all) const;
   std::vector<Child> children_;

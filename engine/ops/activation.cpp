@@ -66,4 +66,15 @@ Tensor sigmoid(const Tensor& x) {
                 });
 }
 
+// d gelu(x) = (P(x) + x p(x)) dx, P the normal distribution function and p its density
+Tensor gelu(const Tensor& x) {
+  const OpScope scope("gelu");
+  return record(
+      "gelu", apply_unary(Unary::gelu, 0, x), {x},
+      [x = x.detach()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
+        return {apply_backward(Unary::gelu, 0, x, dy)};
+      },
+      Differentiable::once);
+}
+
 }  // namespace gf

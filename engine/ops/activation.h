@@ -1,5 +1,5 @@
 #pragma once
-// Activations. All twice differentiable.
+// Activations. All but gelu twice differentiable.
 // Where a normalisation precedes, ops/batch_norm.h fuses the activation.
 #include "engine/tensor.h"
 
@@ -13,5 +13,6 @@ Tensor abs(const Tensor& x);                      // |x|, derivative 0 at 0
 Tensor prelu(const Tensor& x, const Tensor& slope);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);  // 1 / (1 + exp(-x))
+Tensor gelu(const Tensor& x);     // x * (1 + erf(x / sqrt 2)) / 2
 
 }  // namespace gf

@@ -4,8 +4,9 @@
 
 namespace gf {
 
-// Dropout2d: drops whole channels of an image with probability p, scales the others by 1/(1-p). Takes the next random
-// stream; p == 0 returns x and draws nothing.
-Tensor dropout2d(const Tensor& x, float p, Random& random);
+// Drops with probability p and scales what is left by 1/(1-p). Both take the next random stream; p == 0 returns x and
+// draws nothing.
+Tensor dropout(const Tensor& x, float p, Random& random);    // single numbers
+Tensor dropout2d(const Tensor& x, float p, Random& random);  // whole channels of an image
 
 }  // namespace gf

@@ -53,15 +53,18 @@ Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index, fl
   });
 }
 
-Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool element_mean) {
+Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau, bool element_mean, const Tensor& label,
+               int ignore_index) {
   const OpScope scope("kd_loss");
   require_one_dtype("kd_loss", student, teacher);
   const Tensor loss = Tensor::empty({}, DType::f32, student.device());
   const Tensor t = teacher.detach();
-  on(student.device(),
-     [&](const auto& d) { kd_loss_forward(d, tau, element_mean, student.view(), t.view(), loss.mutable_view()); });
+  const auto check = [=] { return TeacherCheck{label ? label.view() : ConstView{}, ignore_index}; };
+  on(student.device(), [&](const auto& d) {
+    kd_loss_forward(d, tau, element_mean, student.view(), t.view(), loss.mutable_view(), check());
+  });
   return record_loss("kd_loss", loss, student, [=](const auto& d, ConstView z, ConstView dy, View dz) {
-    kd_loss_backward(d, tau, element_mean, z, t.view(), dy, dz);
+    kd_loss_backward(d, tau, element_mean, z, t.view(), dy, dz, check());
   });
 }
 

@@ -11,8 +11,10 @@ namespace gf {
 Tensor cross_entropy(const Tensor& logits, const Tensor& label, const Tensor& class_weights = {},
                      int ignore_index = kNoIgnore);
 Tensor dice_loss(const Tensor& logits, const Tensor& label, int ignore_index = kNoIgnore, float smooth = 1e-5f);
-// The teacher's logits are constants.
-Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau = 1.0f, bool element_mean = true);
+// The teacher's logits are constants. `label`, where there is one, is of the first pictures: pixels of it where the
+// teacher is wrong are left out (TeacherCheck).
+Tensor kd_loss(const Tensor& student, const Tensor& teacher, float tau = 1.0f, bool element_mean = true,
+               const Tensor& label = {}, int ignore_index = kNoIgnore);
 // b is a constant.
 Tensor mse_loss(const Tensor& a, const Tensor& b);
 

@@ -7,6 +7,7 @@
 //                window + 1) for every value of an average pooling, and two for every batch-normalised value where the
 //                published code used the plain batch norm that the tool knows
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "kernels/convolution.h"
@@ -33,11 +34,17 @@ class MacCounter {
   std::int64_t count() const { return count_; }
   std::int64_t published(bool batch_norm) const { return published_ + (batch_norm ? 2 * normalised_ : 0); }
   const std::vector<Layer>& layers() const { return layers_; }
+  std::int64_t matrix_products() const { return matrix_products_; }  // the part of count() that no layer has
+
+  // The layer that runs with the weight at `made` is that of the weight at `weight`, from which it was made.
+  static void stands_for(const void* made, const void* weight) {
+    if (current_) current_->made_from_[made] = weight;
+  }
 
   static void convolution(const ConstView& w, const Shape& in, const Shape& out, const ConvolutionShape& p, bool bias) {
     if (!current_) return;
     const std::int64_t macs = out.pixels() * w.shape().count();
-    current_->add({w.data, false, w.shape(), in, out, p, macs, macs + (bias ? out.count() : 0)});
+    current_->add({current_->weight_of(w.data), false, w.shape(), in, out, p, macs, macs + (bias ? out.count() : 0)});
   }
   static void transposed_convolution(const ConstView& w, const Shape& in, const Shape& out, const ConvolutionShape& p,
                                      bool bias) {
@@ -49,6 +56,7 @@ class MacCounter {
     if (!current_) return;
     current_->count_ += macs;
     current_->published_ += macs;
+    current_->matrix_products_ += macs;
   }
   static void batch_norm(const Shape& out) {
     if (current_) current_->normalised_ += out.count();
@@ -58,13 +66,18 @@ class MacCounter {
   }
 
  private:
+  const void* weight_of(const void* data) const {
+    const auto it = made_from_.find(data);
+    return it == made_from_.end() ? data : it->second;
+  }
   void add(const Layer& layer) {
     count_ += layer.macs;
     published_ += layer.published;
     layers_.push_back(layer);
   }
 
-  std::int64_t count_ = 0, published_ = 0, normalised_ = 0;
+  std::int64_t count_ = 0, published_ = 0, normalised_ = 0, matrix_products_ = 0;
+  std::map<const void*, const void*> made_from_;
   std::vector<Layer> layers_;
   MacCounter* previous_;
   inline static thread_local MacCounter* current_ = nullptr;

@@ -6,6 +6,8 @@
 #include "engine/ops/place.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
+#include "kernels/pad.h"
+#include "kernels/swap_axes.h"
 
 namespace gf {
 namespace {
@@ -51,6 +53,37 @@ Tensor slice_images(const Tensor& x, std::int64_t begin, std::int64_t count) {
                 [begin, n = x.shape().n](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
                   return {pad_images(dy, begin, n)};
                 });
+}
+
+// Each is the other's adjoint.
+Tensor pad_corner(const Tensor& x, std::int64_t height, std::int64_t width) {
+  const OpScope scope("pad_corner");
+  const Shape s = x.shape();
+  if (s.h == height && s.w == width) return x;
+  const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
+  on(x.device(), [&](const auto& d) { pad_corner(d, x.view(), y.mutable_view()); });
+  return record("pad_corner", y, {x},
+                [s](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {crop_corner(dy, s.h, s.w)}; });
+}
+
+Tensor crop_corner(const Tensor& x, std::int64_t height, std::int64_t width) {
+  const OpScope scope("crop_corner");
+  const Shape s = x.shape();
+  if (s.h == height && s.w == width) return x;
+  const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
+  on(x.device(), [&](const auto& d) { crop_corner(d, x.view(), y.mutable_view()); });
+  return record("crop_corner", y, {x},
+                [s](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {pad_corner(dy, s.h, s.w)}; });
+}
+
+// Its own inverse, and so its own adjoint.
+Tensor swap_height_width(const Tensor& x) {
+  const OpScope scope("swap_height_width");
+  const Shape& s = x.shape();
+  const Tensor y = Tensor::empty({s.n, s.w, s.h, s.c}, x.dtype(), x.device());
+  on(x.device(), [&](const auto& d) { swap_height_width(d, x.view(), y.mutable_view()); });
+  return record("swap_height_width", y, {x},
+                [](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {swap_height_width(dy)}; });
 }
 
 Tensor concat_channels(const std::vector<Tensor>& parts, const Tensor& into) {

@@ -101,4 +101,24 @@ double FlatParameters::gradient_norm() const {
 
 Tensor FlatParameters::like() const { return zeroed(size(), values_.device()); }
 
+Tensor FlatParameters::hold_twin(const Module& twin) const {
+  const MemoryTag tag("parameters");
+  const std::vector<NamedTensor> theirs = twin.parameters();
+  bool same = theirs.size() == entries_.size();
+  for (std::size_t i = 0; same && i < theirs.size(); ++i) same = theirs[i].tensor.shape() == entries_[i].tensor.shape();
+  if (!same)
+    fail("a twin with other parameters", "FlatParameters::hold_twin", std::to_string(entries_.size()) + " like these",
+         std::to_string(theirs.size()) + " or of another shape");
+  const Device device = values_.device();
+  const Shape flat = values_.shape();
+  const std::shared_ptr<void> memory = allocate(static_cast<std::size_t>(size()) * sizeof(float), device, {flat});
+  const Tensor values = Tensor::over(memory, 0, flat, device);
+  on(device, [&](const auto& d) { fill(d, 0.0f, values.mutable_view()); });
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    Tensor tensor = theirs[i].tensor;
+    tensor.rebind(memory, static_cast<std::size_t>(entries_[i].offset) * sizeof(float));
+  }
+  return values;
+}
+
 }  // namespace gf

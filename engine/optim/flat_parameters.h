@@ -45,6 +45,9 @@ class FlatParameters {
   double gradient_norm() const;                     // and read
   Tensor slice(const Tensor& flat, Range r) const;  // (1,1,1,end-begin) view of a buffer laid out like this one
   Tensor like() const;                              // a zeroed buffer of the same size, for moments
+  // A buffer laid out like this one for a module with the same parameters that is not trained itself, such as their
+  // running average: moves its parameters' data there. Throws where their number or a shape differs.
+  Tensor hold_twin(const Module& twin) const;
 
  private:
   std::vector<Entry> entries_;

@@ -25,6 +25,9 @@ struct Pass {
   int counted(std::int64_t pixel) const {
     return counted_class(data_as<std::int32_t>(label)[pixel * label.pixel_stride], p.ignore_index, z.c);
   }
+  bool skips(std::int64_t pixel) const {
+    return p.skip_wrong && is_wrong(data_as<float>(teacher) + pixel * teacher.pixel_stride, counted(pixel), teacher.c);
+  }
 };
 
 // The pixels [first, first + hard.count()), whose logits the blocks hold: adds to the losses, writes dz.
@@ -38,10 +41,12 @@ void finish_block(const Pass& pass, std::int64_t first, cpu::SoftmaxBlock& hard,
     const float log_sum = std::log(static_cast<float>(hard.sum(q)));
     ce += static_cast<double>(pass.weight(y)) * static_cast<double>(log_sum - hard.shifted(y)[q]);
   }
+  bool skipped[cpu::SoftmaxBlock::kPixels];
   if (pass.distils()) {
     student.exponentiate(1.0f / pass.p.tau);
     teacher.exponentiate(1.0f / pass.p.tau);
-    kd += cpu::soft_divergence(student, teacher, classes);
+    for (std::int64_t q = 0; q < count; ++q) skipped[q] = pass.skips(first + q);
+    kd += cpu::soft_divergence(student, teacher, classes, skipped);
   }
   if (pass.dz.data == nullptr) return;
   hard.normalise();
@@ -55,7 +60,7 @@ void finish_block(const Pass& pass, std::int64_t first, cpu::SoftmaxBlock& hard,
     const float factor = pass.ce_scale * pass.weight(y);
     for (std::int64_t i = 0; i < classes; ++i)
       to[i] = y < 0 ? 0.0f : factor * (hard.exponential(i)[q] - (i == y ? 1.0f : 0.0f));
-    if (!pass.distils()) continue;
+    if (!pass.distils() || skipped[q]) continue;
     for (std::int64_t i = 0; i < classes; ++i)
       to[i] += pass.kd_scale * (student.exponential(i)[q] - teacher.exponential(i)[q]);
   }

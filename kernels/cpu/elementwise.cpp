@@ -137,6 +137,8 @@ void unary(const Cpu&, Unary op, float p, ConstView x, View y) {
       return map(x, y, [p](float v) { return v + p; });
     case Unary::sigmoid:
       return map(x, y, [](float v) { return sigmoid_of(v); });
+    case Unary::gelu:
+      return map(x, y, [](float v) { return v * cpu::normal_cdf_f32(v); });
   }
 }
 
@@ -178,6 +180,10 @@ void unary_backward(const Cpu&, Unary op, float p, ConstView x, ConstView dy, Vi
       return run([](float v, float g) {
         const float s = sigmoid_of(v);
         return g * s * (1.0f - s);
+      });
+    case Unary::gelu:
+      return run([](float v, float g) {
+        return g * (cpu::normal_cdf_f32(v) + v * 0.398942280f * cpu::exp_f32(-0.5f * v * v));
       });
   }
 }

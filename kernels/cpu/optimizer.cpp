@@ -67,8 +67,9 @@ void advance_step(const Cpu&, View step) {
   ++*data_as<std::int32_t>(step);
 }
 
-void ema_step(const Cpu&, float decay, ConstView parameter, View average) {
-  optim::require_ema(parameter, average);
+void ema_step(const Cpu&, float decay, ConstView parameter, View average, ConstView on_device) {
+  optim::require_ema(parameter, average, on_device);
+  if (on_device.data != nullptr) decay = *data_as<float>(on_device);
   const float* p = data_as<float>(parameter);
   float* a = data_as<float>(average);
   for_each_element(average, {}, [=](std::int64_t i) { a[i] = optim::averaged(decay, p[i], a[i]); });

@@ -43,9 +43,10 @@ void check_random_uniform(float low, float high, const ConstView& y, const Const
   check_offset("random_uniform", offset);
 }
 
-void check_random_normal(const ConstView& y) {
+void check_random_normal(const ConstView& y, const ConstView& offset) {
   require_view("random_normal", "y", y);
   require_dense("random_normal", "y", y);
+  check_offset("random_normal", offset);
 }
 
 void check_dropout_mask(float p, const ConstView& mask, const ConstView& offset) {
@@ -69,11 +70,12 @@ void random_uniform(const Cpu&, std::uint64_t seed, std::uint64_t stream, float 
 }
 
 // Box-Muller in double: the rounded results are the same wherever sine and logarithm differ in their last bits.
-void random_normal(const Cpu&, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y) {
-  check_random_normal(y);
+void random_normal(const Cpu&, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y,
+                   ConstView offset) {
+  check_random_normal(y, offset);
   const std::int64_t count = y.count();
   float* to = data_as<float>(y);
-  for_groups(seed, stream, count, [=](std::int64_t first, const Philox4& words) {
+  for_groups(seed, offset_stream(stream, offset), count, [=](std::int64_t first, const Philox4& words) {
     for (std::int64_t pair = 0; pair < 4 && first + pair < count; pair += 2) {
       const double u = 1.0 - static_cast<double>(uniform01(words.v[pair]));  // (0, 1]: its logarithm is finite
       const double angle = 2.0 * std::numbers::pi * static_cast<double>(uniform01(words.v[pair + 1]));

@@ -40,8 +40,8 @@ struct Upstream {
 
 template <class R, class T = typename R::Element>
 __global__ void gf_distillation_loss_kernel(PixelCut cut, Rows<const T> z, Rows<const T> teacher, Labels labels,
-                                            float inverse_tau, LabelSums label_sums, Upstream upstream, Rows<T> dz,
-                                            float* partial) {
+                                            bool skip_wrong, float inverse_tau, LabelSums label_sums, Upstream upstream,
+                                            Rows<T> dz, float* partial) {
   GF_SHARED(float, scratch, kRowWarps);
   GF_SHARED(double, wide_scratch, kRowWarps);
   float ce_scale = 0.0f, kd_scale = 0.0f;
@@ -65,9 +65,11 @@ __global__ void gf_distillation_loss_kernel(PixelCut cut, Rows<const T> z, Rows<
     if (active && y >= 0) losses[kCe] += part;
     cross_entropy_gradient(cut, gradient, sum, y, ce_scale * weight);
     if (teacher.data != nullptr) {
-      const SoftPixel soft = soften(cut, student, top, soft_teacher, inverse_tau);
-      if (active) losses[kKd] += soft.divergence_part(cut);
-      add_soft_gradient(cut, gradient, student, soft_teacher, soft, kd_scale);
+      const float teacher_top = soft_teacher.largest(cut);
+      const bool skipped = skip_wrong && is_wrong(cut, soft_teacher, teacher_top, y);
+      const SoftPixel soft = soften(cut, student, top, soft_teacher, teacher_top, inverse_tau);
+      if (active && !skipped) losses[kKd] += soft.divergence_part(cut);
+      if (!skipped) add_soft_gradient(cut, gradient, student, soft_teacher, soft, kd_scale);
     }
     if (active && dz.data != nullptr) gradient.store(cut, dz.at(pixel));
   }
@@ -113,7 +115,8 @@ void distillation_loss(const Gpu& gpu, const DistillationLoss& p, ConstView z, C
            static_cast<unsigned>(z.pixels()), of_labels);
     if (blocks > 0) {
       launch(gpu, gf_distillation_loss_kernel<R>, blocks, kRowThreads, 0, cut, rows_of<const T>(z),
-             rows_of<const T>(teacher), labels, 1.0f / p.tau, label_sums, upstream, rows_of<T>(dz), partial);
+             rows_of<const T>(teacher), labels, p.skip_wrong, 1.0f / p.tau, label_sums, upstream, rows_of<T>(dz),
+             partial);
     }
     launch(gpu, gf_distillation_merge_kernel, 1, kMergeThreads, 0, label_sums, partial, static_cast<unsigned>(blocks),
            tau * tau / divisor, data_as<float>(ce_loss), data_as<float>(kd_loss), data_as<int>(bad_labels));

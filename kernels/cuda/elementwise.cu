@@ -41,6 +41,7 @@ struct BinaryOp {
 };
 
 __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+__device__ inline float normal_cdf(float x) { return 0.5f * erfcf(-0.707106781f * x); }
 
 // The comparisons let a NaN through.
 struct UnaryOp {
@@ -74,6 +75,8 @@ struct UnaryOp {
         return x + p;
       case Unary::sigmoid:
         return sigmoid(x);
+      case Unary::gelu:
+        return x * normal_cdf(x);
     }
     return 0;
   }
@@ -114,6 +117,8 @@ struct UnaryBackwardOp {
         const float s = sigmoid(x);
         return dy * s * (1.0f - s);
       }
+      case Unary::gelu:
+        return dy * (normal_cdf(x) + x * 0.398942280f * expf(-0.5f * x * x));
     }
     return 0;
   }

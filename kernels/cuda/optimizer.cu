@@ -48,11 +48,9 @@ struct Adam {
 // The average takes the parameter's place, the parameter the gradient's.
 struct Average {
   static constexpr int kStates = 0;
-  struct Factors {
-    float decay;
-  };
-  __device__ static void update(const Factors& f, float parameter, float& average, float&, float&) {
-    average = optim::averaged(f.decay, parameter, average);
+  using Factors = float;  // the decay
+  __device__ static void update(const Factors& decay, float parameter, float& average, float&, float&) {
+    average = optim::averaged(decay, parameter, average);
   }
 };
 
@@ -158,9 +156,9 @@ void advance_step(const Gpu& gpu, View step) {
   launch_independent(gpu, gf_advance_step_kernel, 1, 1, data_as<std::int32_t>(step));
 }
 
-void ema_step(const Gpu& gpu, float decay, ConstView parameter, View average) {
-  optim::require_ema(parameter, average);
-  run<Average>(gpu, {decay}, nullptr,
+void ema_step(const Gpu& gpu, float decay, ConstView parameter, View average, ConstView on_device) {
+  optim::require_ema(parameter, average, on_device);
+  run<Average>(gpu, decay, data_as<float>(on_device),
                {data_as<float>(parameter), data_as<float>(average), nullptr, nullptr, nullptr, average.count()});
 }
 

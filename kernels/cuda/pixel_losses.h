@@ -37,10 +37,21 @@ struct SoftPixel {
   }
 };
 
-// Turns both networks' logits into those exponentials.
+// Whether the teacher's logits, whose largest is `top`, put another class above y, the pixel's; never where it has none
+// (y < 0). All lanes get the same answer.
 template <class R>
-__device__ SoftPixel soften(const PixelCut& cut, R& student, float student_top, R& teacher, float inverse_tau) {
-  const float teacher_top = teacher.largest(cut);
+__device__ bool is_wrong(const PixelCut& cut, R& teacher, float top, int y) {
+  float below = 0.0f;
+  teacher.each(cut, [&](float v, int c) {
+    if (c == y && v < top) below = 1.0f;
+  });
+  return cut.sum(below) > 0.0f;
+}
+
+// Turns both networks' logits, with the largest of each, into those exponentials.
+template <class R>
+__device__ SoftPixel soften(const PixelCut& cut, R& student, float student_top, R& teacher, float teacher_top,
+                            float inverse_tau) {
   SoftPixel s{0.0f, 0.0f, 0.0f};
   student.each(
       cut,

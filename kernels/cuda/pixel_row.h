@@ -141,6 +141,28 @@ void with_row(const ConstView& v, bool in_packs, const Body& body) {
   });
 }
 
+// Beyond kMaxRowChannels a block takes a pixel and goes over its channels several times.
+//
+// body(channels, the first one's number) for this thread's packs of a pixel that the whole block shares.
+template <int kWidth, class T, class Body>
+__device__ void walk_channels(const T* from, int c, const Body& body) {
+  for (int first = static_cast<int>(threadIdx.x) * kWidth; first < c; first += kRowThreads * kWidth) {
+    float v[kWidth];
+    load_elements<kWidth>(from + first, v);
+    body(v, first);
+  }
+}
+
+// Calls body with the element type and a pack's width (1 where there are no packs) as types.
+template <class Body>
+void with_wide_row(const ConstView& v, bool in_packs, const Body& body) {
+  with_element(v.dtype, [&](auto element) {
+    using T = decltype(element);
+    if (in_packs) return body(element, std::integral_constant<int, kPackWidth<T>>{});
+    body(element, std::integral_constant<int, 1>{});
+  });
+}
+
 inline void require_countable_pixels(const char* kernel, const char* name, const ConstView& v) {
   if (v.pixels() > 0x7fffffff) fail(std::string(kernel) + ": too many pixels", describe(name, v), "at most 2^31-1");
 }

@@ -82,9 +82,10 @@ void random_uniform(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, fl
   fill_random<float>(gpu, Uniform{low, high - low, std::nextafter(high, low)}, seed, stream, y, offset);
 }
 
-void random_normal(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y) {
-  check_random_normal(y);
-  fill_random<float>(gpu, Normal{mean, stddev}, seed, stream, y);
+void random_normal(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float mean, float stddev, View y,
+                   ConstView offset) {
+  check_random_normal(y, offset);
+  fill_random<float>(gpu, Normal{mean, stddev}, seed, stream, y, offset);
 }
 
 void dropout_mask(const Gpu& gpu, std::uint64_t seed, std::uint64_t stream, float p, View mask, ConstView offset) {

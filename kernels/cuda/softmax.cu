@@ -57,16 +57,6 @@ __global__ void gf_softmax_backward_kernel(PixelCut cut, Rows<const T> y, Rows<c
   }
 }
 
-// body(channels, the first one's number) for this thread's packs of a pixel that the whole block shares.
-template <int kWidth, class T, class Body>
-__device__ void walk_channels(const T* from, int c, const Body& body) {
-  for (int first = static_cast<int>(threadIdx.x) * kWidth; first < c; first += kRowThreads * kWidth) {
-    float v[kWidth];
-    load_elements<kWidth>(from + first, v);
-    body(v, first);
-  }
-}
-
 // A block a pixel.
 template <class T, int kWidth, bool kLog>
 __global__ void gf_softmax_wide_kernel(Rows<const T> x, int c, Rows<T> y) {
@@ -140,16 +130,6 @@ __global__ void gf_argmax_kernel(PixelCut cut, Rows<const T> x, Rows<std::int32_
     }
     if (cut.lane() == 0 && pixel < cut.pixels) *label.at(pixel) = best;
   }
-}
-
-// Calls body with the element type and a pack's width (1 where there are no packs) as types.
-template <class Body>
-void with_wide_row(const ConstView& v, bool in_packs, const Body& body) {
-  with_element(v.dtype, [&](auto element) {
-    using T = decltype(element);
-    if (in_packs) return body(element, std::integral_constant<int, kPackWidth<T>>{});
-    body(element, std::integral_constant<int, 1>{});
-  });
 }
 
 template <bool kLog>

@@ -89,6 +89,12 @@ TEST_CASE("train, paraphrase, distill, evaluate, predict, info") {
           "/paraphraser/checkpoints/best.gfm --set data.split_file=" + few + " --set distill.semi_supervised=true -o " +
           t.path() + "/semi");
   CHECK_MESSAGE(o.code == 0, o.text);
+  o = run("distill -q -c " + config + " --set distill.method=mean_teacher --set data.split_file=" + few +
+          " --set distill.semi_supervised=true --compare " + alone + " -o " + t.path() + "/mean");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  CHECK(read_text(t.path() + "/mean/report.html").find("mobile_unet + mean teacher") != std::string::npos);
+  CHECK(read_text(t.path() + "/mean/metrics.csv").find("share_consistency") != std::string::npos);
+  CHECK(run("evaluate -m " + t.path() + "/mean/checkpoints/latest.gfm --split val").code == 0);
   o = run("evaluate -m " + t.path() + "/semi/checkpoints/best.gfm --split unlabelled");
   CHECK(o.code == 2);
 

@@ -132,9 +132,12 @@ TEST_CASE("values that do not fit each other are found, with the line of the one
   CHECK(fault("[distill]\nmethod = \"skd\"\nmethod_weights = [1, 2]\n").empty());
   CHECK(contains(fault("[distill]\nauto_weights = 9\nauto_shares = [1, 1]\n"), "1 or 3 (vertex, edge, kd)"));
   CHECK(fault("[distill]\nauto_weights = 9\nauto_shares = [1, 1, 1, 1]\nadversarial.weight = 0.1\n").empty());
+  CHECK(contains(fault("[distill]\nmethod = \"at\"\nmask_wrong_teacher = true\n"), "is graph_flow's"));
+  CHECK(contains(fault("[distill]\nmethod = \"mean_teacher\"\nadversarial.weight = 0.1\n"), "without a teacher"));
   CHECK(contains(fault("[distill]\nauto_shares = [1]\n"), "without distill.auto_weights"));
   CHECK(contains(fault("[distill]\nauto_weights = 9\n[train]\nmax_iterations = 8\n"), "never be chosen"));
   CHECK(contains(fault("[paraphrase]\nfactors = 8\n[distill.graph]\nlayers = 2\n"), "one number of factors"));
+  CHECK(contains(fault("[model]\nimage_size = [224]\n"), "expected height and width, or none, found 1 entries"));
   CHECK(contains(fault("[model]\nnum_classes = 1\n"), "too few classes"));
 }
 

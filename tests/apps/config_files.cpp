@@ -26,7 +26,7 @@ TEST_CASE("every shipped configuration loads and writes back the same") {
     CHECK(parse_config(config_to_toml(c), "again.toml") == c);
     CHECK(c.train.max_iterations > 0);
   }
-  CHECK(files == 11);
+  CHECK(files == 12);
 }
 
 TEST_CASE("teacher, student and distilled student of a data set see the same data and steps") {
@@ -63,6 +63,17 @@ TEST_CASE("the ENet students of the nuclei see the same data and steps as the Mo
     enet.output.dir = mobile.output.dir;
     CHECK(enet == mobile);
   }
+}
+
+TEST_CASE("the TransUNet teacher of the nuclei sees the same data and steps as the FANet, at the pictures' own size") {
+  Config transunet = load_config(kFolder + "nuclei_transunet_teacher.toml");
+  const Config fanet = load_config(kFolder + "nuclei_teacher.toml");
+  CHECK(transunet.model.arch == "transunet");
+  CHECK(transunet.model.image_size == std::vector<int>{256, 320});
+  CHECK(transunet.output.dir != fanet.output.dir);
+  transunet.model = fanet.model;
+  transunet.output.dir = fanet.output.dir;
+  CHECK(transunet == fanet);
 }
 
 TEST_CASE("the brain set is not mirrored: its test half is the mirror image of its training half") {

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     Config config = load_config(argv[1], std::vector<std::string>(argv + 3, argv + argc));
     const std::string folder = argv[2];
     std::filesystem::create_directories(folder);
-    const Dataset dataset = open_configured_dataset(config, make_network(config.model.arch, {.width = 0.01})->stride());
+    const Dataset dataset = open_configured_dataset(config, configured_needs(config));
     const auto network = make_network(config.model.arch, network_options(config));
     network->initialise(static_cast<std::uint64_t>(config.train.seed));
     save_weights(folder + "/weights.safetensors", *network);

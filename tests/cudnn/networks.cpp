@@ -46,23 +46,23 @@ Calls calls_of_all_networks() {
   Calls calls;
   Random unused;
   for (const PaperSize& size : kSizes) {
-    Shape teacher_tap;
+    std::vector<Shape> teacher_taps;
     std::set<std::int64_t> student_channels{24, 64};
     for (const std::string& name : network_names()) {
-      const auto net = make_network(name, {.classes = size.classes});
+      const auto net = make_network(name, {.classes = size.classes, .image_size = {size.pixels, size.pixels}});
       net->eval();
       const ConvolutionLog log;
       const NetworkOutput out = net->forward(Tensor::zeros({1, size.pixels, size.pixels, 1}), unused);
       calls.add(name + " " + std::to_string(size.pixels), log);
-      if (name == "fanet")
-        teacher_tap = out.tap(net->default_taps().deep).shape();
+      const TapPair taps = net->default_taps();
+      if (name == "fanet" || name == "transunet")
+        for (const std::string& tap : {taps.shallow, taps.deep}) teacher_taps.push_back(out.tap(tap).shape());
       else
         student_channels.insert(net->tap_channels());
     }
     for (const std::int64_t factors : student_channels) {
-      const Paraphraser paraphraser({}, teacher_tap.c, factors);
       const ConvolutionLog log;
-      paraphraser.reconstruct(Tensor::zeros(teacher_tap));
+      for (const Shape& tap : teacher_taps) Paraphraser({}, tap.c, factors).reconstruct(Tensor::zeros(tap));
       calls.add("paraphraser " + std::to_string(factors), log);
     }
     const Discriminator discriminator({.channels = size.classes});

@@ -14,9 +14,10 @@ namespace gf::test {
 namespace {
 
 constexpr int kClasses = 3;
+constexpr ImageSize kPicture{32, 64};
 
 std::unique_ptr<Network> narrow(const std::string& name, std::uint64_t seed) {
-  auto net = make_network(name, {.in_channels = 1, .classes = kClasses, .width = 0.1});
+  auto net = make_network(name, {.in_channels = 1, .classes = kClasses, .width = 0.1, .image_size = kPicture});
   net->initialise(seed);
   return net;
 }
@@ -37,7 +38,7 @@ void distil(const std::string& teacher_name, const std::string& student_name, co
   options.edge_weight = 1e-6;
   DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
   Generator g(4);
-  Array image({2, 32, 64, 1}), ids(image.shape);
+  Array image({2, kPicture.h, kPicture.w, 1}), ids(image.shape);
   normal()(image, g);
   class_ids(kClasses)(ids, g);
   Batch batch;
@@ -72,6 +73,8 @@ TEST_CASE("taps of other sizes and channel counts") {
          {{"block1", "merge4"}, {"block6", "merge2"}});
   distil("mobile_unet", "erfnet", {{"block6", "merge2"}}, {{"encoder2", "decoder4"}});
   distil("enet", "unet", {{"stage3", "stage5"}}, {{"encoder2", "decoder2"}});
+  distil("transunet", "mobile_unet", {{"block2", "up2"}}, {{"block3", "merge3"}});
+  distil("transunet", "enet", {{"root", "up4"}}, {{"stage1", "stage4"}});
 }
 
 TEST_CASE("the graph losses of several pairs of layers are the sum of each pair's, gradients too") {

@@ -10,6 +10,7 @@
 #include "engine/autograd.h"
 #include "engine/ops/losses.h"
 #include "engine/ops/shape.h"
+#include "engine/ops/softmax.h"
 #include "kernels/error.h"
 #include "tests/harness/discs.h"
 
@@ -57,6 +58,40 @@ TEST_CASE(
   CHECK(value("kd") == doctest::Approx(kd_loss(z, t).item()).epsilon(1e-5));
   CHECK(value("kd") != doctest::Approx(kd_loss(slice_images(z, 0, 2), slice_images(t, 0, 2)).item()).epsilon(1e-4));
   CHECK(value("edge") > 0);
+}
+
+TEST_CASE("a teacher that is wrong teaches no logits there, in the pictures that have labels") {
+  const auto teacher = make_network("fanet", {1, 2, 0.05, 0}), student = make_network("mobile_unet", {1, 2, 0.1, 0});
+  teacher->initialise(1);
+  student->initialise(2);
+  Batch batch;
+  batch.image = Tensor::full({2, 32, 32, 1}, 0);
+  for (std::int64_t i = 0; i < batch.image.count(); ++i)
+    batch.image.mutable_data()[i] = static_cast<float>((i * 37) % 101) / 50 - 1;
+  DistillationOptions o;
+  o.vertex_weight = o.edge_weight = 0;
+  o.mask_wrong_teacher = true;
+  DistillationTask task(*student, *teacher, nullptr, o, [] { return Validation{}; }, {});
+  Random random(1);
+  const auto kd = [&](std::int64_t labelled, const Tensor& label) {
+    batch.label = label;
+    CHECK(label.shape().n == labelled);
+    const std::vector<TermReport> terms = task.objective(batch, random).report();
+    REQUIRE(terms.size() == 2);
+    return terms[1].value;
+  };
+  const NoGrad off;
+  const Tensor t = teacher->forward(batch.image, random).logits, right = argmax_channels(t);
+  Tensor wrong = Tensor::empty(right.shape(), DType::i32);
+  for (std::int64_t i = 0; i < right.count(); ++i)
+    wrong.mutable_data<std::int32_t>()[i] = 1 - right.data<std::int32_t>()[i];
+  const Tensor s = student->forward(batch.image, random).logits;
+  const double all = kd_loss(s, t).item(), second = 0.5 * kd_loss(slice_images(s, 1, 1), slice_images(t, 1, 1)).item();
+  CHECK(all > 0);
+  CHECK(kd(2, right) == doctest::Approx(all).epsilon(1e-5));  // in one pass with the cross entropy
+  CHECK(kd(2, wrong) == 0);
+  CHECK(kd(1, slice_images(right, 0, 1)) == doctest::Approx(all).epsilon(1e-5));  // apart from it
+  CHECK(kd(1, slice_images(wrong, 0, 1)) == doctest::Approx(second).epsilon(1e-5));
 }
 
 TEST_CASE("semi-supervised: a run goes through the trainer and resumes to the same bits") {

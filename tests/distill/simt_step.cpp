@@ -75,7 +75,7 @@ TEST_CASE("a distillation step on simt with three pairs of layers") {
   compare(options, 3);
 }
 
-TEST_CASE("a distillation step on simt: windows, distances, class weights, ignored pixels") {
+TEST_CASE("a distillation step on simt: windows, distances, class weights, ignored pixels, no wrong teacher") {
   DistillationOptions options;
   options.supervised = {.ce = 1, .dice = 0.3};
   options.supervised.class_weights = Tensor::from(std::vector<float>{0.5f, 1, 2}, {1, 1, 1, kClasses});
@@ -85,6 +85,7 @@ TEST_CASE("a distillation step on simt: windows, distances, class weights, ignor
   options.graph.graph.reduction = GraphReduction::mean;
   options.vertex_weight = options.edge_weight = 0.1;
   options.kd_tau = 4;
+  options.mask_wrong_teacher = true;
   compare(options);
 }
 

@@ -36,9 +36,14 @@ struct Nets {
   std::unique_ptr<Paraphrasers> paraphrasers;
   std::size_t layers;
 
-  explicit Nets(const Device& device, std::size_t layers_ = 1) : layers(layers_) {
-    teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.05});
-    student = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.04, .dropout = 0.5f});
+  explicit Nets(const Device& device, std::size_t layers_ = 1, const std::string& arch = "fanet") : layers(layers_) {
+    const auto narrow = [&](double width, float dropout) {
+      return make_network(
+          arch,
+          {.in_channels = 1, .classes = kClasses, .width = width, .dropout = dropout, .image_size = {kSide, kSide}});
+    };
+    teacher = narrow(0.05, kPublishedDropout);
+    student = narrow(0.04, 0.5f);
     teacher->initialise(1);
     student->initialise(2);
     paraphrasers = std::make_unique<Paraphrasers>(
@@ -75,9 +80,9 @@ struct Trace {
 // Steps [first, end) of one run; saved to and loaded from `file` where it is given.
 Trace train(StepGraphMode graph, int accumulate, std::int64_t first, std::int64_t end, const std::string& load = {},
             const std::string& save = {}, std::int64_t odd_step = -1, DType activations = DType::f32,
-            std::size_t layers = 1) {
+            std::size_t layers = 1, const std::string& arch = "fanet") {
   const Device device = graph_device();
-  Nets nets(device, layers);
+  Nets nets(device, layers, arch);
   DistillationOptions options = nets.options();
   options.supervised.activations = activations;
   DistillationTask task(*nets.student, *nets.teacher, nets.paraphrasers.get(), options, nullptr, {});
@@ -176,6 +181,14 @@ TEST_CASE("captured steps in mixed precision with three pairs of layers have the
   const Trace plain = train(StepGraphMode::off, 1, 0, 4, {}, {}, -1, DType::bf16, 3),
               graph = train(StepGraphMode::on, 1, 0, 4, {}, {}, -1, DType::bf16, 3);
   CHECK(graph.captured);
+  same_run(plain, graph);
+}
+
+TEST_CASE("captured steps of TransUNet, teacher and student, have the bits of steps run launch by launch") {
+  const auto run = [](StepGraphMode mode) { return train(mode, 1, 0, 4, {}, {}, -1, DType::bf16, 1, "transunet"); };
+  const Trace plain = run(StepGraphMode::off), graph = run(StepGraphMode::on);
+  CHECK(graph.captured);
+  CHECK(plain.reports[3].loss != plain.reports[2].loss);
   same_run(plain, graph);
 }
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from golden_file import rounded, write
-from reference_models import ENet, ERFNet, FANet, MobileUNet, Paraphraser, UNet, soft_dice_loss
+from reference_models import ENet, ERFNet, FANet, MobileUNet, Paraphraser, TransUNet, UNet, soft_dice_loss
 
 CLASSES = 3
 CONFIGS = {  # name: (builder, width, batch, size, seed)
@@ -23,6 +23,7 @@ CONFIGS = {  # name: (builder, width, batch, size, seed)
     "enet": (lambda: ENet(1, CLASSES, 0.2, dropout=0.0), 0.2, 2, (32, 64), 2),
     "erfnet": (lambda: ERFNet(1, CLASSES, 0.12, dropout=0.0), 0.12, 2, (32, 64), 3),
     "unet": (lambda: UNet(1, CLASSES, 0.035), 0.035, 2, (32, 64), 2),
+    "transunet": (lambda: TransUNet(1, CLASSES, 0.05, (64, 48), dropout=0.0), 0.05, 2, (64, 48), 2),
 }
 ADAM_STEPS = 10
 
@@ -38,8 +39,13 @@ def shake(model, generator):
             if name.endswith("num_batches_tracked"):
                 continue
             uniform = torch.rand(t.shape, generator=generator, dtype=torch.float64)
-            norm = "bn" in name.split(".")[-2]
-            if name.endswith("slope"):
+            module = name.split(".")[-2] if "." in name else ""
+            norm = "bn" in module or "gn" in module
+            if name == "position":
+                t.copy_(rounded(uniform - 0.5))
+            elif module in ("norm", "attention_norm", "mlp_norm") and name.endswith("weight"):
+                t.copy_(rounded(0.7 + 0.6 * uniform))
+            elif name.endswith("slope"):
                 t.copy_(rounded(0.1 + 0.3 * uniform))
             elif name.endswith("running_var"):
                 t.copy_(rounded(0.5 + uniform))

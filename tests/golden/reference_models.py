@@ -56,6 +56,18 @@ ERFNet (student)
 U-Net          encoder1..5, decoder4..1 (Pairs first, second, 3x3), up4..1 (transposed 2x2 s2, bias), classifier (1x1, bias).
   Concatenations put the skip first. Taps: encoder3's output, decoder3's output.
 
+TransUNet R50-ViT-B/16 (teacher)
+  root gn_root                             7x7 s2 (standardised, no bias); group norm
+  block1 block2 block3                     unit1, unit2, ...: conv1 (1x1), conv2 (3x3), conv3 (1x1), each standardised and
+                                           without bias, gn1, gn2, gn3; in unit1 shortcut (1x1) and gn_shortcut
+  patches position                         1x1 (weight, bias); [1, tokens, channels]
+  layer1 .. layer12                        attention_norm, attention.query, key, value, out (linear), mlp_norm, mlp1, mlp2
+  norm                                     layer norm
+  bridge                                   Pair 3x3
+  up1 .. up4                               Pairs first, second (3x3)
+  head                                     3x3 (weight, bias)
+  Concatenations put the enlarged map first. Taps: block1's output padded to a quarter, up1's output.
+
 Paraphraser    encoder0..2 (convolution), decoder0..2 (transposed convolution), each 3x3 s1 p1 (weight, bias)
 
 Width
@@ -64,7 +76,8 @@ scaled(c, width) = max(1, floor(c * width + 0.5)), for FANet's 64, 128, 256, 512
 32, 16, 24, 32, 64, 96, 160, 320, 1280 (no rounding to multiples of eight), for U-Net's 64 to 1024, and for the 16, 64, 128
 of ENet and ERFNet, which are raised so that there are channels to append (ENet() and ERFNet() below). Everything else derives from the scaled
 numbers: FANet's squeeze max(1, c // 2), StripPooling2's pool1 and pool2 max(1, c // 2) (so out1 reads c + 2 * (c // 2)
-channels), hidden channels of an inverted residual 6 * c_in. The 3 channels between head1 and head2 are not scaled.
+channels), hidden channels of an inverted residual 6 * c_in. TransUNet scales its 64: the root has that many channels, every
+convolution a multiple, each of the 12 heads that many. The 3 channels between head1 and head2 are not scaled.
 """
 
 import math
@@ -531,6 +544,121 @@ class UNet(nn.Module):
         return maps[2], deep, self.classifier(x)
 
 
+# -------------------------------------------------------------------------------------------------------- TransUNet
+
+
+class StandardisedConv(nn.Conv2d):
+    """Convolution without bias, the weights of every output channel brought to mean 0 and variance 1 first."""
+
+    def __init__(self, c_in, c_out, kernel, stride=1):
+        super().__init__(c_in, c_out, kernel, stride, kernel // 2, bias=False)
+
+    def forward(self, x):
+        centred = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        w = centred / torch.sqrt((centred**2).mean((1, 2, 3), keepdim=True) + 1e-5)
+        return F.conv2d(x, w, None, self.stride, self.padding)
+
+
+def group_norm(c):
+    return nn.GroupNorm(math.gcd(32, c), c, eps=1e-6)
+
+
+class PreActBottleneck(nn.Module):
+    def __init__(self, c_in, c_out, stride):
+        super().__init__()
+        c = max(1, c_out // 4)
+        self.conv1, self.gn1 = StandardisedConv(c_in, c, 1), group_norm(c)
+        self.conv2, self.gn2 = StandardisedConv(c, c, 3, stride), group_norm(c)
+        self.conv3, self.gn3 = StandardisedConv(c, c_out, 1), group_norm(c_out)
+        self.projects = stride != 1 or c_in != c_out
+        if self.projects:
+            self.shortcut, self.gn_shortcut = StandardisedConv(c_in, c_out, 1, stride), nn.GroupNorm(c_out, c_out)
+
+    def forward(self, x):
+        y = F.relu(self.gn1(self.conv1(x)))
+        y = F.relu(self.gn2(self.conv2(y)))
+        return F.relu(self.gn3(self.conv3(y)) + (self.gn_shortcut(self.shortcut(x)) if self.projects else x))
+
+
+def residual_stage(c_in, c_out, count, stride):
+    units = nn.Sequential()
+    for i in range(count):
+        units.add_module(f"unit{i + 1}", PreActBottleneck(c_out if i else c_in, c_out, 1 if i else stride))
+    return units
+
+
+class Attention(nn.Module):
+    def __init__(self, c, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(c, c) for _ in range(4))
+
+    def forward(self, x):
+        b, t, c = x.shape
+        split = lambda y: y.view(b, t, self.heads, c // self.heads).transpose(1, 2)
+        q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
+        weights = torch.softmax(torch.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(c // self.heads), -1)
+        return self.out(torch.einsum("bhij,bhjd->bihd", weights, v).reshape(b, t, c))
+
+
+class TransformerLayer(nn.Module):
+    def __init__(self, c, heads, dropout):
+        super().__init__()
+        self.attention_norm, self.attention = nn.LayerNorm(c, eps=1e-6), Attention(c, heads)
+        self.mlp_norm, self.mlp1, self.mlp2 = nn.LayerNorm(c, eps=1e-6), nn.Linear(c, 4 * c), nn.Linear(4 * c, c)
+        self.dropout = dropout
+
+    def forward(self, x):
+        drop = lambda y: F.dropout(y, self.dropout, self.training)
+        x = x + self.attention(self.attention_norm(x))
+        return x + drop(self.mlp2(drop(F.gelu(self.mlp1(self.mlp_norm(x))))))
+
+
+class TransUNet(nn.Module):
+    """Three input channels, or one that is seen three times; pictures of `size`, whose sides are multiples of 16."""
+
+    def __init__(self, in_channels=1, classes=2, width=1.0, size=(224, 224), dropout=0.1):
+        super().__init__()
+        b = self.base = scaled(64, width)
+        c = 12 * b
+        self.in_channels, self.size, self.dropout = in_channels, size, dropout
+        self.root, self.gn_root = StandardisedConv(3 if in_channels == 1 else in_channels, b, 7, 2), group_norm(b)
+        self.block1 = residual_stage(b, 4 * b, 3, 1)
+        self.block2 = residual_stage(4 * b, 8 * b, 4, 2)
+        self.block3 = residual_stage(8 * b, 16 * b, 9, 2)
+        self.patches = nn.Conv2d(16 * b, c, 1)
+        self.position = nn.Parameter(torch.zeros(1, size[0] // 16 * (size[1] // 16), c))
+        for i in range(12):
+            setattr(self, f"layer{i + 1}", TransformerLayer(c, 12, dropout))
+        self.norm = nn.LayerNorm(c, eps=1e-6)
+        self.bridge = Pair(c, 8 * b, 3)
+        self.up1 = PlainDouble(16 * b, 4 * b)
+        self.up2 = PlainDouble(8 * b, 2 * b)
+        self.up3 = PlainDouble(3 * b, b)
+        self.up4 = PlainDouble(b, max(1, b // 4))
+        self.head = nn.Conv2d(max(1, b // 4), classes, 3, padding=1)
+        self.tap_channels = 4 * b
+
+    def forward(self, x):
+        """Returns (shallow tap, deep tap, logits)."""
+        h, w = x.shape[2:]
+        root = F.relu(self.gn_root(self.root(x.repeat(1, 3, 1, 1) if self.in_channels == 1 else x)))
+        block1 = self.block1(F.max_pool2d(root, 3, 2))
+        block2 = self.block2(block1)
+        tokens = self.patches(self.block3(block2)).flatten(2).transpose(1, 2) + self.position
+        tokens = F.dropout(tokens, self.dropout, self.training)
+        for i in range(12):
+            tokens = getattr(self, f"layer{i + 1}")(tokens)
+        y = F.relu(self.bridge(self.norm(tokens).transpose(1, 2).unflatten(2, (h // 16, w // 16))))
+        skip1 = F.pad(block1, (0, w // 4 - block1.shape[3], 0, h // 4 - block1.shape[2]))
+        deep = None
+        for i, skip in enumerate((block2, skip1, root, None)):
+            y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True)
+            y = getattr(self, f"up{i + 1}")(y if skip is None else torch.cat([y, skip], 1))
+            deep = y if i == 0 else deep
+        return skip1, deep, self.head(y)
+
+
 # ------------------------------------------------------------------------------------------------------ paraphraser
 
 
@@ -602,6 +730,7 @@ def main():
         "ENet, width 1, 1 input channel, 2 classes": (ENet(), 348_996),
         "ERFNet, width 1, 1 input channel, 2 classes": (ERFNet(), 2_062_872),
         "U-Net, width 1, 1 input channel, 2 classes": (UNet(), 31_036_546),
+        "TransUNet, width 1, 224x224, 1 input channel, 2 classes": (TransUNet(), 105_276_066),
         "Paraphraser, 256 channels, 24 factors": (Paraphraser(256, 24), 1_301_448),
         "Paraphraser, 256 channels, 64 factors": (Paraphraser(256, 64), 1_549_248),
     }

@@ -133,6 +133,20 @@ OpCases arithmetic_cases() {
                              to_array(dropout2d(Tensor::full({3, 1, 1, 33}, 1.0f, device_under_test()), 0.4f, random));
                          return reference::binary(Binary::mul, x[0], mask);
                        }});
+  cases.push_back({.op = "mul",
+                   .variant = "dropout",
+                   .inputs = {in({3, 4, 5, 33})},
+                   .run =
+                       [](const Tensors& x) {
+                         Random random(5, 3);
+                         return dropout(x[0], 0.4f, random);
+                       },
+                   .reference =
+                       [](const Arrays& x) {
+                         Random random(5, 3);
+                         const Tensor ones = Tensor::full({3, 4, 5, 33}, 1.0f, device_under_test());
+                         return reference::binary(Binary::mul, x[0], to_array(dropout(ones, 0.4f, random)));
+                       }});
   return cases;
 }
 
@@ -144,6 +158,7 @@ struct UnaryOp {
   float p;
   Tensor (*run)(const Tensor&);
   Fill fill;
+  int order = 2;
 };
 
 const std::vector<UnaryOp>& unaries() {
@@ -163,6 +178,7 @@ const std::vector<UnaryOp>& unaries() {
       {"abs", Unary::abs, 0, [](const Tensor& x) { return abs(x); }, away_from({0}, 0.05, -2, 2)},
       {"tanh", Unary::tanh, 0, [](const Tensor& x) { return tanh(x); }, uniform(-3, 3)},
       {"sigmoid", Unary::sigmoid, 0, [](const Tensor& x) { return sigmoid(x); }, uniform(-4, 4)},
+      {"gelu", Unary::gelu, 0, [](const Tensor& x) { return gelu(x); }, uniform(-4, 4), 1},
   };
   return list;
 }
@@ -186,7 +202,8 @@ OpCases unary_cases() {
            .variant = text(s) + ", parameter " + std::to_string(o.p),
            .inputs = {in(s, o.fill)},
            .run = [run = o.run](const Tensors& x) { return run(x[0]); },
-           .reference = [=](const Arrays& x) { return reference::unary(o.op, static_cast<double>(o.p), x[0]); }});
+           .reference = [=](const Arrays& x) { return reference::unary(o.op, static_cast<double>(o.p), x[0]); },
+           .order = o.order});
       if (o.op != Unary::relu && o.op != Unary::leaky_relu && o.op != Unary::relu6 && o.op != Unary::abs) continue;
       // The gradient as an op of its own: linear in the upstream gradient, with x fixed.
       cases.push_back({.op = "piecewise_linear_backward",

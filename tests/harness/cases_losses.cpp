@@ -48,6 +48,18 @@ OpCase kd_case(const Shape& z, float tau, bool element_mean) {
           .order = 1};
 }
 
+// Without the pixels where the teacher is wrong; the last picture has no labels.
+OpCase kd_of_right_teacher_case(const Shape& z, float tau, bool element_mean, int ignore_index, Fill label) {
+  OpCase c = kd_case(z, tau, element_mean);
+  c.variant += ", of a right teacher";
+  c.inputs.push_back(labels({z.n - 1, z.h, z.w, 1}, std::move(label)));
+  c.run = [=](const Tensors& x) { return kd_loss(x[0], x[1], tau, element_mean, x[2], ignore_index); };
+  c.reference = [=](const Arrays& x) {
+    return reference::kd_loss(x[0], x[1], static_cast<double>(tau), element_mean, &x[2], ignore_index);
+  };
+  return c;
+}
+
 // Each of the two losses alone, and both with factors of their own.
 void add_distillation(OpCases& cases, const Shape& z, const DistillationLoss& p, bool weights, Fill label) {
   std::vector<Input> inputs{in(z, normal(2)), fixed(z, normal(2)), labels(label_shape(z), std::move(label))};
@@ -62,7 +74,8 @@ void add_distillation(OpCases& cases, const Shape& z, const DistillationLoss& p,
     cases.push_back(
         {.op = "distillation_loss",
          .variant = text(z) + (weights ? ", class weights" : "") + ", ignore " + std::to_string(p.ignore_index) +
-                    ", tau " + std::to_string(p.tau) + (p.element_mean ? ", element mean" : ", pixel mean") + name,
+                    ", tau " + std::to_string(p.tau) + (p.element_mean ? ", element mean" : ", pixel mean") +
+                    (p.skip_wrong ? ", of a right teacher" : "") + name,
          .inputs = inputs,
          .run =
              [=, ce = ce, kd = kd](const Tensors& x) {
@@ -72,8 +85,9 @@ void add_distillation(OpCases& cases, const Shape& z, const DistillationLoss& p,
          .reference =
              [=, ce = static_cast<double>(ce), kd = static_cast<double>(kd)](const Arrays& x) {
                Array y = reference::cross_entropy(x[0], x[2], weights ? &x[3] : nullptr, p.ignore_index);
-               y.v[0] =
-                   ce * y.v[0] + kd * reference::kd_loss(x[0], x[1], static_cast<double>(p.tau), p.element_mean).v[0];
+               y.v[0] = ce * y.v[0] + kd * reference::kd_loss(x[0], x[1], static_cast<double>(p.tau), p.element_mean,
+                                                              p.skip_wrong ? &x[2] : nullptr, p.ignore_index)
+                                               .v[0];
                return y;
              },
          .order = 1,
@@ -104,6 +118,8 @@ OpCases loss_cases() {
       add_distillation(cases, z, {kNoIgnore, 1.0f, weights}, weights, class_ids(classes));
       add_distillation(cases, z, {255, 4.0f, !weights}, weights, class_ids_or(classes, 255));
     }
+    if (z.pixels() > 1) add_distillation(cases, z, {255, 4.0f, true, true}, true, class_ids_or(classes, 255));
+    if (z.n > 1) cases.push_back(kd_of_right_teacher_case(z, 2.0f, z.c > 9, 255, class_ids_or(classes, 255)));
     cases.push_back({.op = "mse_loss",
                      .variant = text(z),
                      .inputs = {in(z), fixed(z)},

@@ -4,6 +4,8 @@
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/convolution.h"
+#include "engine/ops/group_norm.h"
+#include "engine/ops/layer_norm.h"
 #include "engine/ops/losses.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/pooling.h"
@@ -37,7 +39,7 @@ OpCases perf_cases(const PerfSizes& sizes) {
   const std::int64_t n = sizes.batch, full = sizes.side, half = full / 2, quarter = full / 4;
   const int classes = static_cast<int>(sizes.classes);
   const Shape map{n, half, half, 64}, vector{1, 1, 1, 64}, logits{n, full, full, classes}, ids{n, full, full, 1};
-  const Shape graph{n, 1, 64, 9};
+  const Shape graph{n, 1, 64, 9}, tokens{n, full / 16, full / 16, 768}, wide{1, 1, 1, 768};
   return {
       convolution_layer(map, {64, 3, 3, 64}),
       convolution_layer({n, full, full, 16}, {16, 3, 3, 16}),
@@ -55,6 +57,11 @@ OpCases perf_cases(const PerfSizes& sizes) {
               return batch_norm(t[0], t[1], t[2], Tensor::zeros(vector, device_under_test()),
                                 Tensor::full(vector, 1.0f, device_under_test()), {.act = NormActivation::relu}, true);
             }),
+      layer("group_norm", {in(map), float32(in(vector)), float32(in(vector))},
+            [](const Tensors& t) { return group_norm(t[0], t[1], t[2], {.groups = 32, .relu = true}); }),
+      layer("layer_norm", {in(tokens), float32(in(wide)), float32(in(wide))},
+            [](const Tensors& t) { return layer_norm(t[0], t[1], t[2], 1e-6f); }),
+      layer("gelu", {in(map)}, [](const Tensors& t) { return gelu(t[0]); }),
       layer("add", {in(map), in(map)}, [](const Tensors& t) { return t[0] + t[1]; }),
       layer("mul", {in(map), in(vector)}, [](const Tensors& t) { return t[0] * t[1]; }),
       layer("relu", {in(map)}, [](const Tensors& t) { return relu(t[0]); }),

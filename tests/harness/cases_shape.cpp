@@ -63,6 +63,18 @@ OpCase concat_case(const std::vector<std::int64_t>& widths, Shape s) {
           .reference = [](const Arrays& x) { return reference::concat_channels(x); }};
 }
 
+OpCase corner_case(const Shape& from, std::int64_t h, std::int64_t w) {
+  const bool pads = h >= from.h && w >= from.w;
+  return {.op = pads ? "pad_corner" : "crop_corner",
+          .variant = text(from) + " to " + std::to_string(h) + "x" + std::to_string(w),
+          .inputs = {in(from)},
+          .run = [=](const Tensors& x) { return pads ? pad_corner(x[0], h, w) : crop_corner(x[0], h, w); },
+          .reference =
+              [=](const Arrays& x) {
+                return pads ? reference::pad_corner(x[0], h, w) : reference::crop_corner(x[0], h, w);
+              }};
+}
+
 }  // namespace
 
 OpCases shape_cases() {
@@ -78,6 +90,16 @@ OpCases shape_cases() {
     add_slices(cases, s, channels ? 2 : 4, channels ? 31 : 1, channels);
     add_slices(cases, s, 0, channels ? 33 : 5, channels);
   }
+  cases.push_back(corner_case({2, 3, 4, 5}, 4, 5));
+  cases.push_back(corner_case({1, 5, 1, 33}, 5, 3));
+  cases.push_back(corner_case({2, 3, 4, 5}, 2, 3));
+  cases.push_back(corner_case({1, 5, 7, 31}, 1, 7));
+  for (const Shape& s : {Shape{1, 1, 1, 1}, Shape{2, 3, 4, 5}, Shape{1, 31, 2, 33}, Shape{2, 4, 3, 64}})
+    cases.push_back({.op = "swap_height_width",
+                     .variant = text(s),
+                     .inputs = {in(s)},
+                     .run = [](const Tensors& x) { return swap_height_width(x[0]); },
+                     .reference = [](const Arrays& x) { return reference::swap_height_width(x[0]); }});
   cases.push_back(concat_case({3}, {2, 3, 4, 1}));
   cases.push_back(concat_case({1, 1}, {1, 1, 1, 1}));
   cases.push_back(concat_case({31, 33, 1}, {2, 3, 2, 1}));

@@ -40,7 +40,7 @@ inline Tensor golden_labels(const SafetensorsFile& file, const std::string& key)
 inline Tensor golden_parameter(const SafetensorsFile& file, const std::string& key, const NamedTensor& like) {
   const Shape& s = like.tensor.shape();
   const std::vector<float> v = file.floats(key);
-  if (like.layout == FileLayout::vector) return Tensor::from(v, s);
+  if (like.layout == FileLayout::vector || like.layout == FileLayout::tokens) return Tensor::from(v, s);
   std::vector<float> out(v.size());
   // File: convolution [o,i,h,w], transposed [i,o,h,w]; ours: (o,h,w,i), (i,h,w,o). Both move axis 1 to the end.
   for (std::int64_t a = 0; a < s.n; ++a)

@@ -100,6 +100,8 @@ const std::vector<OpFamily>& op_families() {
       {"transposed convolution", transposed_convolution_cases},
       {"matmul", matmul_cases},
       {"batch norm", batch_norm_cases},
+      {"group norm", group_norm_cases},
+      {"layer norm", layer_norm_cases},
       {"pooling", pooling_cases},
       {"resize", resize_cases},
       {"softmax", softmax_cases},

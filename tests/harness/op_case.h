@@ -102,6 +102,8 @@ OpCases convolution_cases();
 OpCases transposed_convolution_cases();
 OpCases matmul_cases();
 OpCases batch_norm_cases();
+OpCases group_norm_cases();
+OpCases layer_norm_cases();
 OpCases pooling_cases();
 OpCases resize_cases();
 OpCases softmax_cases();

@@ -7,6 +7,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
+#include "kernels/group_norm.h"
 #include "kernels/pooling.h"
 #include "kernels/resize.h"
 #include "kernels/salience.h"
@@ -47,6 +48,9 @@ Array slice_images(const Array& x, std::int64_t begin, std::int64_t count);
 Array pad_channels(const Array& x, std::int64_t begin, std::int64_t total);
 Array pad_images(const Array& x, std::int64_t begin, std::int64_t total);
 Array concat_channels(const Arrays& parts);
+Array pad_corner(const Array& x, std::int64_t height, std::int64_t width);
+Array crop_corner(const Array& x, std::int64_t height, std::int64_t width);
+Array swap_height_width(const Array& x);
 
 // Convolution and matrix product (reference_convolution.cpp). `bias` may be null.
 Array convolution(const Array& x, const Array& w, const Array* bias, const ConvolutionShape& p);
@@ -62,6 +66,9 @@ Array batch_norm_train(const Array& x, const Array& gamma, const Array& beta, co
                        const BatchNormShape& p);
 Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const Array* slope,
                       const Array& mean, const Array& variance, const BatchNormShape& p);
+Array group_norm(const Array& x, const Array& gamma, const Array& beta, const Array* residual, const GroupNormShape& p);
+// gamma and beta may be null.
+Array layer_norm(const Array& x, const Array* gamma, const Array* beta, double eps);
 Array max_pool(const Array& x, const PoolShape& p);
 // `values`, one a window of `map`, at the places of the windows' maxima.
 Array max_unpool(const Array& values, const Array& map, const PoolShape& p);
@@ -75,7 +82,9 @@ Array log_softmax(const Array& x, double temperature = 1);
 // Losses and the variation graph (reference_losses.cpp). Labels are whole numbers; `weights` may be null.
 Array cross_entropy(const Array& z, const Array& label, const Array* weights, int ignore_index);
 Array dice_loss(const Array& z, const Array& label, int ignore_index, double smooth);
-Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean);
+// With labels (of the first pictures): without the pixels where the teacher's largest logit is another class's.
+Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean, const Array* label = nullptr,
+              int ignore_index = -1);
 Array mse_loss(const Array& a, const Array& b);
 Array salience(const Array& map, const SalienceShape& p);
 Array variation_vertex(const Array& student_shallow, const Array& student_deep, const Array& teacher_shallow,

@@ -59,6 +59,8 @@ double apply(Unary op, double p, double x) {
       return p + x;
     case Unary::sigmoid:
       return 1 / (1 + std::exp(-x));
+    case Unary::gelu:
+      return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
   }
   return 0;
 }
@@ -132,6 +134,24 @@ Array pad_channels(const Array& x, std::int64_t begin, std::int64_t total) {
 Array pad_images(const Array& x, std::int64_t begin, std::int64_t total) {
   Array y({total, x.shape.h, x.shape.w, x.shape.c});
   for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) { y.at(begin + n, h, w, c) = x.at(n, h, w, c); });
+  return y;
+}
+
+Array pad_corner(const Array& x, std::int64_t height, std::int64_t width) {
+  Array y({x.shape.n, height, width, x.shape.c});
+  for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) { y.at(n, h, w, c) = x.at(n, h, w, c); });
+  return y;
+}
+
+Array crop_corner(const Array& x, std::int64_t height, std::int64_t width) {
+  Array y({x.shape.n, height, width, x.shape.c});
+  for_each_element(y.shape, [&](auto n, auto h, auto w, auto c) { y.at(n, h, w, c) = x.at(n, h, w, c); });
+  return y;
+}
+
+Array swap_height_width(const Array& x) {
+  Array y({x.shape.n, x.shape.w, x.shape.h, x.shape.c});
+  for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) { y.at(n, w, h, c) = x.at(n, h, w, c); });
   return y;
 }
 

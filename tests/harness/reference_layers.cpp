@@ -81,6 +81,44 @@ Array batch_norm_eval(const Array& x, const Array& gamma, const Array& beta, con
   return normalise(x, gamma, beta, residual, slope, mean.v, variance.v, p);
 }
 
+Array group_norm(const Array& x, const Array& gamma, const Array& beta, const Array* residual,
+                 const GroupNormShape& p) {
+  const std::int64_t members = x.shape.c / p.groups;
+  const double values = static_cast<double>(x.shape.h * x.shape.w * members);
+  Array mean({x.shape.n, 1, 1, p.groups}), variance(mean.shape), y(x.shape);
+  for_each_element(x.shape,
+                   [&](auto n, auto h, auto w, auto c) { mean.at(n, 0, 0, c / members) += x.at(n, h, w, c) / values; });
+  for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) {
+    const double d = x.at(n, h, w, c) - mean.at(n, 0, 0, c / members);
+    variance.at(n, 0, 0, c / members) += d * d / values;
+  });
+  for_each_element(x.shape, [&](auto n, auto h, auto w, auto c) {
+    const auto i = static_cast<std::size_t>(c);
+    const double d = x.at(n, h, w, c) - mean.at(n, 0, 0, c / members);
+    const double hat = d / std::sqrt(variance.at(n, 0, 0, c / members) + static_cast<double>(p.eps));
+    const double z = gamma.v[i] * hat + beta.v[i] + (residual ? residual->at(n, h, w, c) : 0.0);
+    if (p.relu) note_kink(z);
+    y.at(n, h, w, c) = p.relu ? std::max(z, 0.0) : z;
+  });
+  return y;
+}
+
+Array layer_norm(const Array& x, const Array* gamma, const Array* beta, double eps) {
+  Array y(x.shape);
+  const auto count = static_cast<double>(x.shape.c);
+  for_each_element({x.shape.n, x.shape.h, x.shape.w, 1}, [&](auto n, auto h, auto w, auto) {
+    double mean = 0, variance = 0;
+    for (std::int64_t c = 0; c < x.shape.c; ++c) mean += x.at(n, h, w, c) / count;
+    for (std::int64_t c = 0; c < x.shape.c; ++c) variance += std::pow(x.at(n, h, w, c) - mean, 2) / count;
+    for (std::int64_t c = 0; c < x.shape.c; ++c) {
+      const auto i = static_cast<std::size_t>(c);
+      const double hat = (x.at(n, h, w, c) - mean) / std::sqrt(variance + eps);
+      y.at(n, h, w, c) = gamma ? gamma->v[i] * hat + beta->v[i] : hat;
+    }
+  });
+  return y;
+}
+
 Array max_pool(const Array& x, const PoolShape& p) {
   const auto extent = [&](std::int64_t in) { return (in + 2 * p.pad - p.kernel) / p.stride + 1; };
   Array y({x.shape.n, extent(x.shape.h), extent(x.shape.w), x.shape.c});

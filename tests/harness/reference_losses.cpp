@@ -74,10 +74,24 @@ Array dice_loss(const Array& z, const Array& label, int ignore_index, double smo
   return scalar(1 - dice / static_cast<double>(z.shape.c));
 }
 
-Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean) {
+Array kd_loss(const Array& student, const Array& teacher, double tau, bool element_mean, const Array* label,
+              int ignore_index) {
   const Array log_s = log_softmax(student, tau), log_t = log_softmax(teacher, tau);
+  const Shape& shape = student.shape;
+  const auto wrong = [&](auto n, auto h, auto w) {
+    if (!label || n >= label->shape.n) return false;
+    const auto id = static_cast<std::int64_t>(label->at(n, h, w, 0));
+    if (id == ignore_index || id < 0 || id >= shape.c) return false;
+    for (std::int64_t c = 0; c < shape.c; ++c)
+      if (teacher.at(n, h, w, c) > teacher.at(n, h, w, id)) return true;
+    return false;
+  };
   double divergence = 0;
-  for (std::size_t i = 0; i < log_s.v.size(); ++i) divergence += std::exp(log_t.v[i]) * (log_t.v[i] - log_s.v[i]);
+  for_each_element(shape, [&](auto n, auto h, auto w, auto c) {
+    if (wrong(n, h, w)) return;
+    const double t = log_t.at(n, h, w, c);
+    divergence += std::exp(t) * (t - log_s.at(n, h, w, c));
+  });
   const std::int64_t count = element_mean ? student.shape.count() : student.shape.pixels();
   return scalar(tau * tau * divergence / static_cast<double>(count));
 }

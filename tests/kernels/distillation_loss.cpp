@@ -24,16 +24,21 @@ TEST_CASE("distillation_loss: losses and gradient, against double and against th
       Buffer<std::int32_t> label = random_labels(s, extra, 3);
       label.at(1, 0) = -5;  // a bad one
       const Values zs = z.values(), ts = teacher.values(), ls = label.values();
-      for (const bool plain : {false, true}) {  // with weights, or as an element mean
-        INFO("plain ", plain);
-        const DistillationLoss p{kIgnore, plain ? 1.0f : 4.0f, plain};
+      const std::pair<bool, bool> kinds[] = {{false, false}, {true, false}, {false, true}};
+      for (const auto& [plain, skips] :
+           kinds) {  // with weights, as an element mean, without what the teacher gets wrong
+        INFO("plain ", plain, " skips ", skips);
+        const DistillationLoss p{kIgnore, plain ? 1.0f : 4.0f, plain, skips};
+        const TeacherCheck check = skips ? TeacherCheck{label.view(), kIgnore} : TeacherCheck{};
+        const Values teaching = skips ? without_wrong(zs, ts, ls, s.c) : ts;
         const double tau = static_cast<double>(p.tau);
         const Values ws = plain ? Values{} : weights.values();
         const double want_ce = cross_entropy_reference(zs, ls, ws, s.c),
-                     want_kd = kd_reference(zs, ts, tau, p.element_mean, s.c);
-        const Values want_dz = sum_of(times(kCeUpstream, cross_entropy_gradient_reference(zs, ls, ws, s.c)),
-                                      times(kKdUpstream, kd_gradient_reference(zs, ts, tau, p.element_mean, s.c)));
-        on_devices_of<T>([&](const auto& device) {
+                     want_kd = kd_reference(zs, teaching, tau, p.element_mean, s.c);
+        const Values want_dz =
+            sum_of(times(kCeUpstream, cross_entropy_gradient_reference(zs, ls, ws, s.c)),
+                   times(kKdUpstream, kd_gradient_reference(zs, teaching, tau, p.element_mean, s.c)));
+        on_devices_of<T>([&, plain = plain](const auto& device) {
           const ConstView w = plain ? ConstView{} : weights.view();
           Buffer<> ce = scalar(), kd = scalar(), ce_alone = scalar(), kd_alone = scalar();
           Buffer<T> dz(s, extra), dz_ce(s), dz_kd(s);
@@ -42,8 +47,8 @@ TEST_CASE("distillation_loss: losses and gradient, against double and against th
                             kd.view(), bad.view(), dz.view());
           cross_entropy_forward(device, kIgnore, z.view(), label.view(), w, ce_alone.view(), {});
           cross_entropy_backward(device, kIgnore, z.view(), label.view(), w, ce_up.view(), dz_ce.view());
-          kd_loss_forward(device, p.tau, p.element_mean, z.view(), teacher.view(), kd_alone.view());
-          kd_loss_backward(device, p.tau, p.element_mean, z.view(), teacher.view(), kd_up.view(), dz_kd.view());
+          kd_loss_forward(device, p.tau, p.element_mean, z.view(), teacher.view(), kd_alone.view(), check);
+          kd_loss_backward(device, p.tau, p.element_mean, z.view(), teacher.view(), kd_up.view(), dz_kd.view(), check);
           CHECK(bad.values() == Values{1});
           if (s.c > 1) {
             CHECK(relative_error(ce.values(), {want_ce}) < 1e-6);

@@ -69,6 +69,7 @@ const std::vector<UnaryCase>& unary_cases() {
       {Unary::scale, -1.75f, -3, 3, [](double x) { return -1.75 * x; }},
       {Unary::shift, 0.375f, -3, 3, [](double x) { return x + 0.375; }},
       {Unary::sigmoid, 0, -6, 6, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {Unary::gelu, 0, -6, 4, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }},
   };
   return cases;
 }
@@ -209,6 +210,7 @@ TEST_CASE("elementwise: kinks, NaN and infinity") {
       {Unary::tanh, {0, std::tanh(6.0), nan, 1, -1}, {1, 1 - std::tanh(6.0) * std::tanh(6.0)}},
       {Unary::exp, {1, std::exp(6.0), nan, inf, 0}, {1, std::exp(6.0)}},
       {Unary::sigmoid, {0.5, 1 / (1 + std::exp(-6.0)), nan, 1, 0}, {0.25, 0.00246650929}},
+      {Unary::gelu, {0, 6, nan, inf, nan}, {0.5, 1}},
   };
   for (const Expected& t : cases) {
     CAPTURE(static_cast<int>(t.op));

@@ -1,5 +1,7 @@
 #pragma once
 // The losses on logits and their gradients in double precision, and random logits and labels.
+#include <algorithm>
+
 #include "tests/kernels/reference_tools.h"
 
 namespace gf::harness {
@@ -126,6 +128,18 @@ inline Values dice_gradient_reference(const Values& z, const Values& label, doub
     dz.push_back(counts(label[i / at(c)], c) ? p[i] * (slope(i) - mean) : 0);
   }
   return dz;
+}
+
+// The teacher's logits t, but the student's s where the teacher is wrong: there nothing is left to distil. Labels are
+// of the first pixels.
+inline Values without_wrong(const Values& s, Values t, const Values& label, std::int64_t c) {
+  for (std::size_t p = 0; p < label.size(); ++p) {
+    if (!counts(label[p], c)) continue;
+    const auto first = t.begin() + static_cast<std::ptrdiff_t>(p * at(c));
+    if (*std::max_element(first, first + c) > first[static_cast<std::ptrdiff_t>(label[p])])
+      std::copy_n(s.begin() + static_cast<std::ptrdiff_t>(p * at(c)), c, first);
+  }
+  return t;
 }
 
 inline double kd_reference(const Values& s, const Values& t, double tau, bool element_mean, std::int64_t c) {

@@ -166,6 +166,45 @@ TEST_CASE("kd_loss: loss and gradient") {
   });
 }
 
+TEST_CASE("kd_loss: pixels where the teacher is wrong are left out, of the pictures that have labels") {
+  for_every_element([](auto element, double rounding) {
+    using T = decltype(element);
+    for_logits([&](const Shape& s, std::int64_t extra, bool differences) {
+      const auto student = Buffer<T>::random(s, extra, 1, -4, 4), teacher = Buffer<T>::random(s, 2 * extra, 2, -2, 2);
+      const Buffer<> up = scalar(kUpstream);
+      const std::int64_t labelled = (s.n + 1) / 2;
+      Buffer<std::int32_t> label = random_labels({labelled, s.h, s.w, s.c}, extra, 3);
+      label.at(0, 0) = -5;  // no class: the pixel counts
+      const Values ss = student.values(), ts = without_wrong(ss, teacher.values(), label.values(), s.c);
+      if (s.c > 1 && s.c < 200) CHECK(ts != teacher.values());
+      for (const float tau : {1.0f, 4.0f}) {
+        const double k = static_cast<double>(tau), want = kd_reference(ss, ts, k, tau == 1, s.c);
+        const Values want_ds = times(kUpstream, kd_gradient_reference(ss, ts, k, tau == 1, s.c));
+        if (differences && s.c > 1)
+          CHECK(relative_error(want_ds, central_difference(
+                                            [&](const Values& v) {
+                                              const Values t = without_wrong(v, teacher.values(), label.values(), s.c);
+                                              return kUpstream * kd_reference(v, t, k, tau == 1, s.c);
+                                            },
+                                            ss)) < 1e-6);
+        on_devices_of<T>([&](const auto& device) {
+          Buffer<> loss = scalar();
+          Buffer<T> ds(s, extra);
+          const TeacherCheck check{label.view(), kIgnore};
+          kd_loss_forward(device, tau, tau == 1, student.view(), teacher.view(), loss.view(), check);
+          kd_loss_backward(device, tau, tau == 1, student.view(), teacher.view(), up.view(), ds.view(), check);
+          if (s.c > 1) CHECK(relative_error(loss.values(), {want}) < 2e-6);
+          CHECK(relative_error(ds.values(), want_ds) < 2e-6 + rounding);
+          CHECK(ds.sentinels_intact());
+          Values outputs = ds.values();
+          append(outputs, loss.values());
+          return outputs;
+        });
+      }
+    });
+  });
+}
+
 TEST_CASE("kd_loss: equal logits give 0, a certain teacher gives cross entropy") {
   const Buffer<> z = Buffer<>::random({1, 2, 2, 5}, 0, 1, -5, 5), student = Buffer<>::of({1, 1, 1, 2}, 0, {1, 2}),
                  teacher = Buffer<>::of({1, 1, 1, 2}, 0, {500, -500});
@@ -273,6 +312,10 @@ TEST_CASE("losses: errors name kernel, tensor and shapes") {
           "cross_entropy_forward: wrong dtype: bad_labels f32 [1,1,1,1]: expected i32, found f32");
     CHECK(message_of([&] { kd_loss_forward(device, 0, true, z.view(), z.view(), loss.view()); }) ==
           "kd_loss_forward: temperature: student f32 [1,2,2,3]: expected tau > 0, found 0.000000");
+    const Buffer<std::int32_t> many({2, 2, 2, 1});
+    CHECK(message_of([&] { kd_loss_forward(device, 1, true, z.view(), z.view(), loss.view(), {many.view()}); }) ==
+          "kd_loss_forward: more labels than pictures: label i32 [2,2,2,1]: expected at most the n of student f32 "
+          "[1,2,2,3], found 2");
     CHECK(message_of([&] { kd_loss_backward(device, 1, true, z.view(), half.view(), loss.view(), z.view()); }) ==
           "kd_loss_backward: wrong dtype: teacher bf16 [1,2,2,3]: expected f32, found bf16");
     CHECK(message_of([&] { mse_forward(device, z.view(), z.view(), three.view()); }) ==

@@ -216,6 +216,10 @@ TEST_CASE("ema_step: average = decay * average + (1 - decay) * parameter") {
       CHECK(average.sentinels_intact());
       ema_step(device, 0.99f, p.view(), fixed.view());  // an average that is there already
       CHECK(relative_error(fixed.values(), p.values()) < 2e-7);
+      const auto decay = Buffer<>::of({1, 1, 1, 1}, 0, {static_cast<double>(0.99f)});
+      Buffer<> captured = start;
+      ema_step(device, 0.5f, p.view(), captured.view(), decay.view());
+      CHECK(same_bits(captured.values(), average.values()));
       return average.values();
     });
   }

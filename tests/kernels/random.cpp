@@ -153,6 +153,10 @@ TEST_CASE("random: an offset in memory counts on from the stream") {
       random_uniform(device, 11, 3 + std::uint64_t{step}, -1, 1, direct.view());
       CHECK(same_bits(counted.values(), direct.values()));
       CHECK(counted.sentinels_intact());
+      random_normal(device, 11, 3, 0, 1, counted.view(), offset.view());
+      random_normal(device, 11, 3 + std::uint64_t{step}, 0, 1, direct.view());
+      CHECK(same_bits(counted.values(), direct.values()));
+      CHECK(counted.sentinels_intact());
     }
     CHECK(!std::equal(all.begin(), all.begin() + s.count(), all.begin() + s.count()));
     return all;
@@ -172,6 +176,8 @@ TEST_CASE("random: errors name kernel, tensor and shapes") {
           "dropout_mask: probability: mask f32 [1,1,1,4]: expected 0 <= p <= 1, found 1.500000");
     CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), two.view()); }) ==
           "dropout_mask: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
+    CHECK(message_of([&] { random_normal(device, 0, 0, 0, 1, y.view(), two.view()); }) ==
+          "random_normal: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
     CHECK(message_of([&] { random_uniform(device, 0, 0, 0, 1, y.view(), two.view()); }) ==
           "random_uniform: wrong shape: offset i32 [1,1,1,2]: expected [1,1,1,1], found [1,1,1,2]");
     CHECK(message_of([&] { dropout_mask(device, 0, 0, 0.5f, y.view(), y.view()); }) ==

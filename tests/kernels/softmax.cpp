@@ -67,6 +67,19 @@ void for_cases(const Body& body) {
   });
 }
 
+TEST_CASE("normal_cdf_f32: within 3e-7, its lower tail within 3e-6 of itself, and the ends") {
+  for (double x = -12; x <= 12; x += 1.0 / 512) {
+    const double want = std::erfc(-x / std::sqrt(2.0)) / 2;
+    const double error = std::fabs(static_cast<double>(cpu::normal_cdf_f32(static_cast<float>(x))) - want);
+    REQUIRE(error < 3e-7);
+    if (x < 0 && x > -5) REQUIRE(error < 3e-6 * want);
+  }
+  CHECK(cpu::normal_cdf_f32(0.0f) == doctest::Approx(0.5).epsilon(1e-7));
+  CHECK(cpu::normal_cdf_f32(1e30f) == 1.0f);
+  CHECK(cpu::normal_cdf_f32(-1e30f) == 0.0f);
+  CHECK(std::isnan(cpu::normal_cdf_f32(std::numeric_limits<float>::quiet_NaN())));
+}
+
 TEST_CASE("exp_f32: at most two units in the last place, and the special cases") {
   double worst = 0;
   for (float x = -87.0f; x < 88.7f; x += 0.00371f) {

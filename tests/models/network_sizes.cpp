@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/autograd.h"
+#include "engine/io/file_layout.h"
 #include "engine/ops/mac_counter.h"
 #include "kernels/error.h"
 #include "models/network.h"
@@ -28,6 +29,9 @@ TEST_CASE("parameter counts at width 1, 1 input channel, 2 classes") {
     CHECK(erfnet->unused_released_parameters() == 129 * classes);
   }
   CHECK(make_network("unet", {})->parameter_count() == 31'036'546);
+  CHECK(make_network("transunet", {})->parameter_count() == 105'276'066);
+  CHECK(make_network("transunet", {.in_channels = 3, .classes = 9})->parameter_count() == 105'277'081);
+  CHECK(make_network("transunet", {.image_size = {256, 256}})->parameter_count() == 105'322'146);
 }
 
 TEST_CASE("parameters as the paper's table counts them") {
@@ -65,6 +69,25 @@ TEST_CASE("multiply-accumulates of one 256x256 picture, true and as the paper's 
   CHECK(erfnet.table == 3'650'207'744.0 + 14'794'752 + 15'990'784);
 }
 
+TEST_CASE("multiply-accumulates of TransUNet: convolutions, linear layers and the products of attention") {
+  for (const auto& [side, published] : {std::pair<std::int64_t, double>{224, 29.2e9}, {256, 38.4e9}}) {
+    CAPTURE(side);
+    const auto net = make_network("transunet", {.image_size = {side, side}});
+    net->eval();
+    const NoGrad off;
+    Random unused;
+    const MacCounter counter;
+    net->forward(Tensor::zeros({1, side, side, 1}), unused);
+    CHECK(static_cast<double>(counter.count()) == doctest::Approx(published).epsilon(2e-3));
+    // Two products of tokens x tokens x 64 in each of 12 heads of 12 layers.
+    const std::int64_t tokens = side / 16 * (side / 16);
+    CHECK(counter.matrix_products() == 2 * 12 * 12 * tokens * tokens * 64);
+    std::int64_t of_layers = counter.matrix_products();
+    for (const MacCounter::Layer& l : counter.layers()) of_layers += l.macs;
+    CHECK(of_layers == counter.count());
+  }
+}
+
 TEST_CASE("names and shapes are those PyTorch's files have") {
   std::ifstream list(std::string(GF_SOURCE_DIR) + "/tests/golden/parameter_names.txt");
   std::map<std::string, std::string> expected;  // of the network whose heading came last
@@ -73,12 +96,10 @@ TEST_CASE("names and shapes are those PyTorch's files have") {
     std::map<std::string, std::string> found;
     const auto net = make_network(name, {});
     const auto add = [&](const NamedTensor& t, const char* suffix) {
-      const Shape& s = t.tensor.shape();
-      const auto text = [](std::int64_t v) { return std::to_string(v); };
-      found[t.name] = (t.layout == FileLayout::vector
-                           ? "[" + text(s.c) + "]"
-                           : "[" + text(s.n) + ", " + text(s.c) + ", " + text(s.h) + ", " + text(s.w) + "]") +
-                      suffix;
+      std::string text;
+      for (const std::int64_t extent : file_shape(t.tensor.shape(), t.layout))
+        text += (text.empty() ? "[" : ", ") + std::to_string(extent);
+      found[t.name] = text + "]" + suffix;
     };
     for (const NamedTensor& p : net->parameters()) add(p, "");
     for (const NamedTensor& b : net->buffers()) add(b, " buffer");
@@ -95,6 +116,7 @@ TEST_CASE("names and shapes are those PyTorch's files have") {
                 : line.find("# ENet,") != std::string::npos       ? "enet"
                 : line.find("# ERFNet,") != std::string::npos     ? "erfnet"
                 : line.find("# U-Net,") != std::string::npos      ? "unet"
+                : line.find("# TransUNet,") != std::string::npos  ? "transunet"
                                                                   : nullptr;
       compared += current != nullptr;
       expected.clear();
@@ -137,8 +159,8 @@ TEST_CASE("initialisation: Xavier for FANet's convolutions, N(0, sqrt(2 / (k k C
 }
 
 TEST_CASE("an unknown network and an unknown tap are named with what there is") {
-  CHECK_THROWS_WITH_AS(make_network("fannet", {}), doctest::Contains("expected fanet, mobile_unet, enet, erfnet, unet"),
-                       Error);
+  CHECK_THROWS_WITH_AS(make_network("fannet", {}),
+                       doctest::Contains("expected fanet, mobile_unet, enet, erfnet, unet, transunet"), Error);
   const auto net = make_network("mobile_unet", {.width = 0.1});
   net->eval();
   Random unused;
@@ -154,21 +176,22 @@ TEST_CASE("any width and number of input channels makes a network whose pairs of
         CAPTURE(name);
         CAPTURE(width);
         CAPTURE(channels);
-        const auto net = make_network(name, {.in_channels = channels, .classes = 4, .width = width, .dropout = 0});
+        const std::int64_t size = make_network(name, {.width = width})->stride();
+        const auto net = make_network(
+            name,
+            {.in_channels = channels, .classes = 4, .width = width, .dropout = 0, .image_size = {size, 2 * size}});
         net->initialise(1);
         Random random(1);
-        const std::int64_t size = net->stride();
         const NetworkOutput out = net->forward(Tensor::full({2, size, 2 * size, channels}, 0.5f), random);
         CHECK(out.logits.shape() == Shape{2, size, 2 * size, 4});
-        for (const std::string& tap : {net->default_taps().shallow, net->default_taps().deep}) {
-          const Shape& s = out.tap(tap).shape();
-          CHECK(s.c == net->tap_channels());
-          CHECK(s.h == size / 4);
-        }
+        const TapPair taps = net->default_taps();
+        CHECK(out.tap(taps.shallow).shape().h == size / 4);
+        CHECK(out.tap(taps.deep).shape().h == size / (name == "transunet" ? 8 : 4));
+        CHECK(out.tap(taps.shallow).shape().c == net->tap_channels());
         CHECK(net->tap_pairs().size() == kMostTapPairs);
         for (const TapPair& pair : net->tap_pairs()) {
           CAPTURE(pair.shallow);
-          CHECK(out.tap(pair.shallow).shape() == out.tap(pair.deep).shape());
+          CHECK(out.tap(pair.shallow).shape().c == out.tap(pair.deep).shape().c);
         }
         CHECK(random.next_stream() == Random(1).next_stream());  // no mask was drawn
       }
@@ -179,10 +202,11 @@ TEST_CASE("dropout as published: drawn while training, at the network's own rate
   CHECK(dropout_rate({.dropout = 0}, 0.1f) == 0);
   CHECK(dropout_rate({.dropout = 0.3f}, 0.1f) == 0.3f);
   const std::map<std::string, int> masks{
-      {"fanet", 1}, {"mobile_unet", 0}, {"enet", 1 + 4 + 1 + 8 + 8 + 1 + 2 + 1 + 1}, {"erfnet", 5 + 8}, {"unet", 0}};
+      {"fanet", 1},      {"mobile_unet", 0}, {"enet", 1 + 4 + 1 + 8 + 8 + 1 + 2 + 1 + 1},
+      {"erfnet", 5 + 8}, {"unet", 0},        {"transunet", 1 + 2 * 12}};
   for (const std::string& name : network_names()) {
     CAPTURE(name);
-    const auto net = make_network(name, {.width = 0.1});
+    const auto net = make_network(name, {.width = 0.1, .image_size = {16, 16}});
     net->initialise(1);
     const Tensor x = Tensor::full({2, net->stride(), net->stride(), 1}, 0.5f);
     Random random(1), drawn(1);

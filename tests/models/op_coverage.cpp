@@ -14,9 +14,10 @@ TEST_CASE("every op in a training step of every network has a gradient case") {
   const TapeObserver observer;
   for (const std::string& name : network_names()) {
     CAPTURE(name);
-    const auto net = make_network(name, {.in_channels = 1, .classes = 3, .width = 0.1});
+    const std::int64_t stride = make_network(name, {.width = 0.01})->stride();
+    const Shape s{2, 2 * stride, stride, 1};
+    const auto net = make_network(name, {.in_channels = 1, .classes = 3, .width = 0.1, .image_size = {s.h, s.w}});
     net->initialise(1);
-    const Shape s{2, 2 * net->stride(), net->stride(), 1};
     Generator g(2);
     Array image(s), ids(s);
     normal()(image, g);
