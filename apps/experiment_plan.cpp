@@ -313,7 +313,7 @@ ExperimentPlan plan_experiment(const ExperimentFile& file, const std::vector<std
 void open_data(ExperimentPlan& plan) {
   std::map<std::string, Dataset> opened;
   for (DataPlan& p : plan.data) {
-    if (!opened.contains(p.dataset)) opened.emplace(p.dataset, open_configured_dataset(p.config, 1));
+    if (!opened.contains(p.dataset)) opened.emplace(p.dataset, open_configured_dataset(p.config, {}));
     Dataset d = opened.at(p.dataset);
     const auto cases_of = [&](Split split) {
       return std::count_if(d.cases.begin(), d.cases.end(), [&](const Case& c) { return c.split == split; });

@@ -32,7 +32,7 @@ MeanTeacherOptions mean_teacher_options(const Config& config, const Dataset& dat
 int mean_teacher_run(const DistillFlags& flags, Config& config) {
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
-  const Dataset dataset = open_configured_dataset(config, make_network(config.model.arch, {.width = 0.01})->stride());
+  const Dataset dataset = open_configured_dataset(config, configured_needs(config));
   const auto student = make_network(config.model.arch, network_options(config)),
              average = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
