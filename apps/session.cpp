@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
+#include "apps/evaluation.h"
 #include "data/split_file.h"
 #include "engine/device.h"
 #include "kernels/error.h"
@@ -92,6 +93,7 @@ Dataset open_configured_dataset(Config& config, std::int64_t stride) {
   };
   settle(config.model.num_classes, dataset.classes(), "model.num_classes");
   settle(config.model.in_channels, dataset.preprocessing.channels, "model.in_channels");
+  configured_protocol(config.eval, dataset.volumes, dataset.classes());  // a mistake there would show after training
   return dataset;
 }
 
