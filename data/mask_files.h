@@ -21,7 +21,7 @@ struct UnpairedMask {
 
 struct MaskFolders {
   std::vector<MaskFiles> pairs;        // by id
-  std::vector<UnpairedMask> unpaired;  // in one folder only
+  std::vector<UnpairedMask> unpaired;  // in one folder only, truth first
 };
 
 // "a.nii.gz" goes with "a.nii"; other files (dataset.json, previews) are left alone, but every .nii, .nii.gz and .png

@@ -3,48 +3,9 @@
 #include "data/metrics/surface_distance.h"
 #include "data/metrics/surface_elements.h"
 #include "kernels/error.h"
-#include "kernels/parallel.h"
 
 namespace gf {
 namespace {
-
-// The box of every class, in truth and prediction together. Labels come in long runs along a row.
-std::vector<MaskBox> class_boxes(int classes, const std::vector<Mask>& truth, const std::vector<Mask>& prediction,
-                                 std::optional<std::int32_t> ignore) {
-  std::vector<MaskBox> boxes(static_cast<std::size_t>(classes));
-  for (std::size_t z = 0; z < truth.size(); ++z)
-    for (std::int64_t y = 0; y < truth[z].h; ++y) {
-      const std::int64_t w = truth[z].w;
-      const std::int32_t *t = &truth[z].values[y * w], *p = &prediction[z].values[y * w];
-      for (std::int64_t x = 0, end = 0; x < w; x = end) {
-        for (end = x + 1; end < w && t[end] == t[x] && p[end] == p[x];) ++end;
-        if (ignore && t[x] == *ignore) continue;
-        for (const std::int32_t id : {t[x], p[x]})
-          if (id > 0) boxes[id].add(static_cast<std::int64_t>(z), y, x, end);
-      }
-    }
-  return boxes;
-}
-
-MaskPair pair_of_class(int id, const MaskBox& box, const std::vector<Mask>& truth, const std::vector<Mask>& prediction,
-                       const ScoreOptions& o) {
-  const MaskGrid grid{static_cast<std::int64_t>(truth.size()), truth[0].h, truth[0].w, o.spacing, o.volume};
-  MaskPairBuilder builder(box, grid);
-  MaskPair& pair = builder.pair();
-  const std::int32_t ignore = o.ignore.value_or(-1);  // -1: no pixel's
-  parallel_for(box.z1 - box.z0, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t z = box.z0 + begin; z < box.z0 + end; ++z)
-      for (std::int64_t y = box.y0; y < box.y1; ++y) {
-        const std::int32_t *t = &truth[z].values[y * grid.nx], *p = &prediction[z].values[y * grid.nx];
-        const std::size_t to = builder.index(z, y, box.x0);
-        for (std::int64_t x = box.x0; x < box.x1; ++x) {
-          pair.truth[to + x - box.x0] = t[x] == id && id != ignore;
-          pair.prediction[to + x - box.x0] = p[x] == id && t[x] != ignore;
-        }
-      }
-  });
-  return pair;
-}
 
 void add_distances(ClassScore& s, int id, const MaskPair& pair, const Protocol& protocol) {
   {
@@ -115,6 +76,7 @@ CaseScore score_case(const std::string& id, int classes, const std::vector<Mask>
   for (std::size_t s = 0; s < truth.size(); ++s)
     score.confusion.add(truth[s].values, prediction[s].values, options.ignore);
   const bool surface = options.surface && protocol.surface;
+  const MaskGrid grid{static_cast<std::int64_t>(truth.size()), truth[0].h, truth[0].w, options.spacing, options.volume};
   std::vector<MaskBox> boxes;
   if (surface) boxes = class_boxes(classes, truth, prediction, options.ignore);
   for (int c = 0; c < classes; ++c) {
@@ -126,7 +88,7 @@ CaseScore score_case(const std::string& id, int classes, const std::vector<Mask>
     else if (s.status == ClassStatus::false_alarm)
       apply(protocol.false_alarm, surface, s);
     else if (surface && c > 0)
-      add_distances(s, c, pair_of_class(c, boxes[c], truth, prediction, options), protocol);
+      add_distances(s, c, class_pair(c, boxes[c], truth, prediction, grid, options.ignore), protocol);
     score.classes.push_back(s);
   }
   return score;
