@@ -29,7 +29,6 @@ TEST_CASE("distillation_loss: losses and gradient, against double and against th
            kinds) {  // with weights, as an element mean, without what the teacher gets wrong
         INFO("plain ", plain, " skips ", skips);
         const DistillationLoss p{kIgnore, plain ? 1.0f : 4.0f, plain, skips};
-        const TeacherCheck check = skips ? TeacherCheck{label.view(), kIgnore} : TeacherCheck{};
         const Values teaching = skips ? without_wrong(zs, ts, ls, s.c) : ts;
         const double tau = static_cast<double>(p.tau);
         const Values ws = plain ? Values{} : weights.values();
@@ -38,8 +37,9 @@ TEST_CASE("distillation_loss: losses and gradient, against double and against th
         const Values want_dz =
             sum_of(times(kCeUpstream, cross_entropy_gradient_reference(zs, ls, ws, s.c)),
                    times(kKdUpstream, kd_gradient_reference(zs, teaching, tau, p.element_mean, s.c)));
-        on_devices_of<T>([&, plain = plain](const auto& device) {
+        on_devices_of<T>([&, plain = plain, skips = skips](const auto& device) {
           const ConstView w = plain ? ConstView{} : weights.view();
+          const TeacherCheck check = skips ? TeacherCheck{label.view(), kIgnore} : TeacherCheck{};
           Buffer<> ce = scalar(), kd = scalar(), ce_alone = scalar(), kd_alone = scalar();
           Buffer<T> dz(s, extra), dz_ce(s), dz_kd(s);
           Buffer<std::int32_t> bad = counter();
