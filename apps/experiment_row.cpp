@@ -99,7 +99,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   const std::string best = best_or_final(stage.folder);
   const NetworkFile file = load_network(best, device);
   Config config = stage.config;
-  Dataset dataset = open_configured_dataset(config, file.network->stride());
+  Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
   dataset.preprocessing = file.description.preprocessing;
   const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
 

@@ -32,7 +32,7 @@ MeanTeacherOptions mean_teacher_options(const Config& config, const Dataset& dat
 int mean_teacher_run(const DistillFlags& flags, Config& config) {
   const Device device = start_training(flags, config);
   trace_nan(config.train.trace_nan);
-  const Dataset dataset = open_configured_dataset(config, make_network(config.model.arch, {.width = 0.01})->stride());
+  const Dataset dataset = open_configured_dataset(config, configured_needs(config));
   const auto student = make_network(config.model.arch, network_options(config)),
              average = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
@@ -60,6 +60,7 @@ int mean_teacher_run(const DistillFlags& flags, Config& config) {
                     config.train.epochs,
                     config.optim};
   if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
+  if (!flags.part_of.empty()) return 0;
   std::vector<ReportEntry> entries;
   if (!flags.compare.empty())
     entries.push_back({config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});
