@@ -29,7 +29,11 @@ struct DistillFlags : RunFlags {
 };
 struct EvaluateFlags {
   std::string model, config, output, split = "test", device = "auto";
-  std::vector<std::string> sets;
+  std::string truth, prediction;  // masks that exist, in place of a model
+  std::string protocol, tex;      // protocol: instead of eval.protocol; tex: a file to write
+  std::vector<std::string> sets, classes;
+  std::vector<double> nsd_tolerance;  // instead of eval.nsd_tolerance
+  bool class_ids = false;             // predictions hold class ids whatever data.label_map
   int threads = 0;
 };
 struct PredictFlags {

@@ -165,7 +165,10 @@ struct ParaphraseConfig {
 };
 
 struct EvalConfig {
-  std::string distance = "mm";
+  std::string protocol = "standard";
+  std::string distance = "auto";
+  std::vector<double> nsd_tolerance = {2};
+  std::string gastric_crop = "centre";
 
   bool operator==(const EvalConfig&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "data/metrics/protocol.h"
 #include "distill/baselines/method.h"
 #include "models/network.h"
 
@@ -239,6 +240,23 @@ void add_distill(Table& t, DistillConfig& d) {
         {"lambda_gp"});
 }
 
+void add_eval(Table& t, EvalConfig& e) {
+  t.add("eval.protocol", e.protocol, one_of(protocol_names()),
+        "How masks become scores: averages, empty classes, HD95's rule and unit, as the tool or paper of that name has "
+        "them (data/metrics/protocol.cpp)",
+        {"metrics", "preset"});
+  t.add("eval.distance", e.distance, one_of({"auto", "mm", "voxel"}),
+        "Unit of distances; auto: the protocol's. Pictures have voxels only", {"spacing"});
+  t.add("eval.nsd_tolerance", e.nsd_tolerance, at_least(0),
+        "Distance up to which surfaces agree for NSD, in that unit: one for all classes, or one a foreground class",
+        {"nsd_tol", "tolerance"});
+  t.add(
+      "eval.gastric_crop", e.gastric_crop, one_of({"centre", "authors_exact", "none"}),
+      "Of protocol gastric: the part of a tile that counts. Of 256 pixels 96..159, or 95..158 as the authors' code has "
+      "it, or all",
+      {"crop"});
+}
+
 }  // namespace
 
 std::vector<Key> config_keys(Config& c) {
@@ -258,7 +276,7 @@ std::vector<Key> config_keys(Config& c) {
   t.add("paraphrase.epochs", c.paraphrase.epochs, at_least(0),
         "Rounds over the training part where max_iterations is 0");
   add_optim(t, "paraphrase.optim", c.paraphrase.optim);
-  t.add("eval.distance", c.eval.distance, one_of({"mm", "voxel"}), "Unit of HD95", {"spacing"});
+  add_eval(t, c.eval);
   t.add("output.dir", c.output.dir, any(), "Run folder; empty: runs/ and the name of the configuration file",
         {"out", "exp", "output_dir"});
   return t.take();

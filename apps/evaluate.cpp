@@ -1,17 +1,35 @@
-// graphflow evaluate: a trained model on a split of its data set.
+// graphflow evaluate: a trained model on a split of its data set, or masks that exist (evaluate_folders.cpp).
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "apps/commands.h"
 #include "apps/evaluation.h"
+#include "apps/score_tables.h"
 #include "apps/session.h"
 #include "distill/model_file.h"
+#include "engine/io/atomic_file.h"
 #include "kernels/error.h"
 
 namespace gf {
 
-int evaluate_command(const EvaluateFlags& flags) {
+namespace {
+
+// --protocol and its like go before --set: a protocol as a whole, then what the user changes of it.
+EvaluateFlags with_protocol(EvaluateFlags flags) {
+  std::vector<std::string> sets;
+  if (!flags.protocol.empty()) {
+    find_protocol(flags.protocol);
+    sets = {"eval.protocol=" + flags.protocol, "eval.distance=auto"};
+  }
+  if (!flags.nsd_tolerance.empty())
+    sets.push_back(fmt::format("eval.nsd_tolerance=[{}]", fmt::join(flags.nsd_tolerance, ", ")));
+  flags.sets.insert(flags.sets.begin(), sets.begin(), sets.end());
+  return flags;
+}
+
+int evaluate_model(const EvaluateFlags& flags) {
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile file = load_network(flags.model, device);
   Config config;
@@ -38,27 +56,36 @@ int evaluate_command(const EvaluateFlags& flags) {
   if (cases.empty())
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
-  const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
-  const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, millimetres);
-  const SegmentationScores& s = evaluation.scores;
+  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
+  const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol);
+  report_scores(flags, evaluation.scores, "split " + flags.split);
+  return 0;
+}
 
-  fmt::print("{:<16} {:>7} {:>7} {:>7} {:>9}   n  missed  false alarm\n", "class", "Dice", "pooled", "IoU",
-             millimetres ? "HD95 mm" : "HD95 px");
-  for (int k = 1; k < dataset.classes(); ++k) {
-    const ClassSummary c = s.summary(k);
-    fmt::print("{:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>9.2f} {:>3} {:>7} {:>12}\n",
-               dataset.class_names[static_cast<std::size_t>(k)], c.dice_mean, c.dice_pooled, c.iou_mean, c.hd95_mean,
-               c.n, c.missed, c.false_alarm);
-  }
-  fmt::print("{:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>9.2f}\naccuracy {:.4f}, {} cases, split {}\n", "mean", s.mean_dice(),
-             s.pooled().foreground_dice(), s.mean_iou(), s.mean_hd95(), s.pooled().accuracy(), cases.size(),
-             flags.split);
+}  // namespace
+
+int evaluate_command(const EvaluateFlags& given) {
+  const EvaluateFlags flags = with_protocol(given);
+  const bool folders = !flags.truth.empty() || !flags.prediction.empty();
+  if (folders == !flags.model.empty() || (folders && (flags.truth.empty() || flags.prediction.empty())))
+    throw Error(ErrorKind::usage, {"what is to be evaluated?", "graphflow evaluate",
+                                   "either -m MODEL, or -g TRUTH and -p PREDICTION", "", ""});
+  if (!folders && (!flags.classes.empty() || flags.class_ids))
+    throw Error(ErrorKind::usage,
+                {"--classes and --class-ids go with -g and -p", flags.model, "", "", "a model knows its classes"});
+  return folders ? evaluate_folders(flags) : evaluate_model(flags);
+}
+
+void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores, const std::string& subject) {
+  fmt::print("{}", scores_markdown(scores));
   if (!flags.output.empty()) {
     std::filesystem::create_directories(flags.output);
-    write_scores(flags.output, s, millimetres);
+    write_scores(flags.output, scores);
     fmt::print("written: {0}/summary.json {0}/per_case.csv {0}/per_class.csv\n", flags.output);
   }
-  return 0;
+  if (flags.tex.empty()) return;
+  write_file_atomically(flags.tex, scores_latex(scores, subject));
+  fmt::print("written: {}\n", flags.tex);
 }
 
 }  // namespace gf

@@ -17,12 +17,32 @@ std::vector<std::string> segmentation_value_names(const Dataset& dataset) {
   return names;
 }
 
+Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes) {
+  Protocol p = find_protocol(eval.protocol);
+  if (eval.distance != "auto") p.millimetres = eval.distance == "mm";
+  p.millimetres = p.millimetres && volumes;
+  p.nsd_tolerance = eval.nsd_tolerance;
+  if (p.nsd_tolerance.size() != 1 && static_cast<int>(p.nsd_tolerance.size()) != classes - 1)
+    throw Error(ErrorKind::usage, {"wrong number of tolerances", "eval.nsd_tolerance",
+                                   "1, or one for each of the " + std::to_string(classes - 1) + " foreground classes",
+                                   std::to_string(p.nsd_tolerance.size()), ""});
+  if (p.crop != Crop::none && volumes)
+    throw Error(ErrorKind::usage, {"protocol " + p.name + " is for pictures", "eval.protocol", "a data set of pictures",
+                                   "volumes", "choose another protocol"});
+  if (p.crop != Crop::none)
+    p.crop = eval.gastric_crop == "none"     ? Crop::none
+             : eval.gastric_crop == "centre" ? Crop::centre
+                                             : Crop::centre_authors;
+  return p;
+}
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            bool millimetres) {
-  Evaluation e{SegmentationScores(dataset.class_names), {}};
+                            const Protocol& protocol) {
+  Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
   for (const PreparedCase& c : cases) {
     ScoreOptions options;
-    if (millimetres) options.spacing = c.spacing_mm;
+    options.protocol = protocol;
+    if (protocol.millimetres) options.spacing = c.spacing_mm;
     options.volume = c.volume;
     options.ignore = dataset.preprocessing.label_map.ignore_index;
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
@@ -31,8 +51,8 @@ Evaluation evaluate_network(const Network& network, const std::vector<PreparedCa
   return e;
 }
 
-void write_scores(const std::string& folder, const SegmentationScores& scores, bool millimetres) {
-  scores.write_summary_json(folder + "/summary.json", millimetres ? "mm" : "voxel");
+void write_scores(const std::string& folder, const SegmentationScores& scores) {
+  scores.write_summary_json(folder + "/summary.json");
   scores.write_per_case_csv(folder + "/per_case.csv");
   scores.write_per_class_csv(folder + "/per_class.csv");
 }
@@ -84,6 +104,7 @@ ModelResult model_result(const std::string& name, ModelRole role, const Network&
   for (int k = 0; k < pooled.classes(); ++k)
     r.per_class.push_back({pooled.dice(k), pooled.iou(k), s.summary(k).hd95_mean});
   r.mean = {pooled.foreground_dice(), pooled.foreground_iou(), s.mean_hd95()};
+  if (s.protocol().averaging == Averaging::pooled) r.mean.iou = s.mean_iou();  // the background is one of its classes
   return r;
 }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/commands.h"
+#include "apps/config.h"
 #include "apps/report/report_data.h"
 #include "apps/run_folder.h"
 #include "data/metrics/segmentation_metrics.h"
@@ -19,12 +21,20 @@ struct Evaluation {
   std::vector<std::vector<Mask>> predictions;  // per case, per slice, at the file's size
 };
 
-// With HD95 in mm where `millimetres`, else in voxels.
+// The protocol of [eval] for data of these classes. Distances of pictures are in pixels whatever it says. Usage error
+// for a number of tolerances that fits no class list.
+Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes);
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            bool millimetres);
+                            const Protocol& protocol);
 
 // summary.json, per_case.csv, per_class.csv.
-void write_scores(const std::string& folder, const SegmentationScores& scores, bool millimetres);
+void write_scores(const std::string& folder, const SegmentationScores& scores);
+
+// The two ways of `graphflow evaluate` end here: tables to the terminal, files where the flags ask for them. `subject`
+// names what was scored.
+void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores, const std::string& subject);
+int evaluate_folders(const EvaluateFlags& flags);
 
 // The row of a report: scores pooled over the split, parameters, MACs and latency of one picture of this size.
 ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const Evaluation& evaluation,

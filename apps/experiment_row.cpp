@@ -101,7 +101,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   Config config = stage.config;
   Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
   dataset.preprocessing = file.description.preprocessing;
-  const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
+  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
 
   ordered_json j = head(plan, row, device, "done");
   j["steps"] = read_checkpoint_state(stage.folder + "/checkpoints/final.gfm").step;
@@ -110,7 +110,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   for (const Split split : {Split::val, Split::test}) {
     const std::vector<PreparedCase> cases = load_cases(dataset, split);
     if (cases.empty()) continue;
-    const Evaluation e = evaluate_network(*file.network, cases, dataset, millimetres);
+    const Evaluation e = evaluate_network(*file.network, cases, dataset, protocol);
     if (stop_requested()) return {};
     const bool test = split == Split::test;
     scores[test ? "test" : "validation"] = means_of(e.scores);
@@ -125,7 +125,8 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   }
   j["train_seconds"] = number(stage_status(plan, row.stage).seconds);
   j["evaluation_seconds"] = std::chrono::duration<double>(Clock::now() - start).count();
-  j["distance_unit"] = millimetres ? "mm" : "voxel";
+  j["protocol"] = protocol.name;
+  j["distance_unit"] = protocol.unit();
   j.update(scores);
   return j;
 }

@@ -95,18 +95,35 @@ int main(int argc, char** argv) {
   sub->callback([&] { code = distill_command(distill); });
 
   EvaluateFlags evaluate;
-  sub = app.add_subcommand("evaluate", "Score a trained model on a split of its data set");
-  sub->add_option("-m,--model", evaluate.model, "Checkpoint")->required();
+  sub = app.add_subcommand("evaluate", "Score a trained model on a split of its data set, or masks against the truth");
+  sub->add_option("-m,--model", evaluate.model, "Checkpoint");
+  sub->add_option("-g,--truth", evaluate.truth, "True masks, a folder or a file; with -p in place of a model");
+  sub->add_option("-p,--prediction", evaluate.prediction, "Predicted masks of the same names (NIfTI or PNG)");
+  sub->add_option("--protocol", evaluate.protocol,
+                  "standard, transunet, gastric, nnunet or monai: whose numbers (instead of eval.protocol)");
+  sub->add_option("--nsd-tolerance,--nsd-tol", evaluate.nsd_tolerance,
+                  "Instead of eval.nsd_tolerance: one number, or one a foreground class: 2,1,1")
+      ->delimiter(',');
+  sub->add_option(
+         "--classes", evaluate.classes,
+         "Of masks: names of labels 1, 2, ..., or how many; else those of dataset.json, else the labels there are")
+      ->delimiter(',');
+  sub->add_flag(
+      "--class-ids", evaluate.class_ids,
+      "Of masks: data.label_map is for the truth alone, predictions hold class ids (graphflow predict writes them)");
   sub->add_option("-c,--config", evaluate.config, "Data of this configuration, instead of the one in the checkpoint");
   sub->add_option("--set", evaluate.sets, "a.b=c lays one value over the configuration (repeatable)")
       ->allow_extra_args(false);
   sub->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   sub->add_option("-o,--output", evaluate.output, "Folder for summary.json, per_case.csv, per_class.csv");
+  sub->add_option("--tex", evaluate.tex, "Also write the tables here, in LaTeX");
   add_device_flag(*sub, evaluate.device);
   sub->add_option("--threads", evaluate.threads, "CPU threads, 0: one a core")->capture_default_str();
-  add_examples(*sub,
-               "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm\n"
-               "  graphflow evaluate -m best.gfm --split val --set eval.distance=voxel -o scores");
+  add_examples(
+      *sub,
+      "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm\n"
+      "  graphflow evaluate -m best.gfm --split val --protocol transunet -o scores\n"
+      "  graphflow evaluate -g labelsTs -p predictions --classes liver,spleen --nsd-tolerance 2,1 --tex scores.tex");
   sub->callback([&] { code = evaluate_command(evaluate); });
 
   CompareFlags compare;

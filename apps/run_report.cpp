@@ -153,13 +153,14 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
   Split split = Split::test;
   if (samples_of(dataset, split).empty()) split = Split::val;
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
-  const bool millimetres = config.eval.distance == "mm" && dataset.volumes;
+  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
   ReportData data;
   data.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
   data.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split),
                               samples_of(dataset, split).size());
   data.class_names = dataset.class_names;
-  data.distance_unit = millimetres ? "mm" : "voxel";
+  data.distance_unit = protocol.unit();
+  data.score_notes = protocol_notes(protocol, dataset.class_names);
   if (split == Split::val)
     data.warnings.push_back(
         "The data set has no test split: these are validation scores, and the checkpoint was chosen on them.");
@@ -167,18 +168,17 @@ ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std
   for (const ReportEntry& e : entries) {
     const NetworkFile file = load_network(e.checkpoint, device);
     const Dataset seen = seen_by(*file.network, dataset);
-    evaluations.push_back(evaluate_network(*file.network, cases, seen, millimetres));
+    evaluations.push_back(evaluate_network(*file.network, cases, seen, protocol));
     const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, seen.preprocessing).to(device);
     data.models.push_back(model_result(e.name, e.role, *file.network, evaluations.back(), one));
     const auto it = file.entries.find("config");
     if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);
   }
-  write_scores(split == Split::test ? folder.test() : folder.validation(), evaluations.back().scores, millimetres);
+  write_scores(split == Split::test ? folder.test() : folder.validation(), evaluations.back().scores);
   if (split == Split::test && !samples_of(dataset, Split::val).empty()) {
     const NetworkFile last = load_network(entries.back().checkpoint, device);
-    const Evaluation validation =
-        evaluate_network(*last.network, load_cases(dataset, Split::val), dataset, millimetres);
-    write_scores(folder.validation(), validation.scores, millimetres);
+    const Evaluation validation = evaluate_network(*last.network, load_cases(dataset, Split::val), dataset, protocol);
+    write_scores(folder.validation(), validation.scores);
   }
   data.notes.push_back(
       "Dice and IoU are pooled over all pixels of the split, at the file's resolution; means are over the classes but "

@@ -214,20 +214,20 @@ NiftiFile open_nifti(const std::string& path) {
 NiftiHeader read_nifti_header(const std::string& path) { return open_nifti(path).header; }
 
 void require_same_grid(const std::string& image_path, const NiftiHeader& image, const std::string& label_path,
-                       const NiftiHeader& label) {
+                       const NiftiHeader& label, const std::string& what) {
   const std::string where = image_path + " and " + label_path;
   const char* remedy = "resample one onto the other's grid";
   bool same = image.nx == label.nx && image.ny == label.ny && image.nz == label.nz;
   for (int i = 0; i < 3; ++i)
     same = same && std::abs(image.spacing_mm[i] - label.spacing_mm[i]) <= spacing_tolerance * image.spacing_mm[i];
-  if (!same) bad_data("image and label differ in their grids", where, grid(image), grid(label), remedy);
+  if (!same) bad_data(what + " differ in their grids", where, grid(image), grid(label), remedy);
   if (!image.has_orientation() || !label.has_orientation()) return;
   for (int corner = 0; corner < 8; ++corner) {
     const auto a = corner_mm(image, corner), b = corner_mm(label, corner);
     const double apart = std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
     const double voxel = std::min({image.spacing_mm[0], image.spacing_mm[1], image.spacing_mm[2]});
     if (apart > corner_tolerance * voxel)
-      bad_data("image and label differ in position or orientation", where,
+      bad_data(what + " differ in position or orientation", where,
                fmt::format("a corner at ({:.3f}, {:.3f}, {:.3f}) mm", a[0], a[1], a[2]),
                fmt::format("it at ({:.3f}, {:.3f}, {:.3f}) mm", b[0], b[1], b[2]), remedy);
   }

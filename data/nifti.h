@@ -52,11 +52,11 @@ LabelVolume read_nifti_labels(const std::string& path, NonFinite non_finite = No
 // .nii.gz.
 void write_nifti_mask(const std::string& path, const NiftiHeader& like, std::span<const std::int32_t> labels);
 
-// An error naming both files and both values when image and label do not lie on the same grid: different size, spacing
-// apart by more than 1 %, or (where both headers give an orientation) a corner of the grid apart by more than half a
-// voxel. Smaller differences are rounding of other tools and harmless.
+// An error naming both files and both values when `what` (image and label) do not lie on the same grid: different size,
+// spacing apart by more than 1 %, or (where both headers give an orientation) a corner of the grid apart by more than
+// half a voxel. Smaller differences are rounding of other tools and harmless.
 void require_same_grid(const std::string& image_path, const NiftiHeader& image, const std::string& label_path,
-                       const NiftiHeader& label);
+                       const NiftiHeader& label, const std::string& what = "image and label");
 
 // "case.nii.gz" or "/a/b/case.nii" becomes "case".
 std::string nifti_stem(const std::string& path);

@@ -17,7 +17,7 @@ namespace {
 
 const RunScores& scores_of(const RunRow& r, bool test) { return test ? r.test : r.validation; }
 
-const std::vector<std::string> kUsual{"dice", "iou", "hd95", "assd", "accuracy"};
+const std::vector<std::string> kUsual{"dice", "iou", "hd95", "assd", "nsd", "accuracy"};
 
 std::vector<std::string> metrics_of(const std::vector<RunRow>& rows, bool test) {
   std::vector<std::string> metrics = kUsual;

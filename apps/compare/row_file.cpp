@@ -67,6 +67,7 @@ class RowReader {
       }
     }
     r.distance_unit = text("distance_unit", "");
+    r.protocol = text("protocol", "");
     r.test = scores("test", "cases");
     r.validation = scores("validation", "val_cases");
     return r;

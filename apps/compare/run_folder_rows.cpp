@@ -70,7 +70,8 @@ std::vector<RunCase> read_cases(const std::string& path) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::string& id = table.at(row, table.column("case"));
     if (!sums.contains(id)) order.push_back(id);
-    for (const char* metric : {"dice", "iou", "hd95"}) {
+    for (const char* metric : {"dice", "iou", "hd95", "assd", "nsd"}) {
+      if (!table.has(metric)) continue;  // scores of before there was one
       const double v = csv_number(table, row, metric);
       Sum& s = sums[id][metric];
       if (!std::isnan(v)) s = {s.sum + v, s.n + 1};
@@ -86,7 +87,7 @@ std::vector<RunCase> read_cases(const std::string& path) {
 }
 
 // Empty where the run has no scores of this split.
-RunScores read_scores(const std::string& folder, std::string& distance_unit) {
+RunScores read_scores(const std::string& folder, RunRow& row) {
   RunScores s;
   const std::string file = folder + "/summary.json";
   if (!fs::exists(file)) return s;
@@ -94,11 +95,13 @@ RunScores read_scores(const std::string& folder, std::string& distance_unit) {
   if (!summary.is_object() || !summary.contains("foreground_mean"))
     bad_data("not scores of graphflow evaluate", file, "\"foreground_mean\"", "none");
   const json& mean = summary["foreground_mean"];
-  if (summary.contains("protocol")) distance_unit = text(summary["protocol"], "unit");
-  s.means = {{"dice", number(mean, "Dice")},
-             {"iou", number(mean, "IoU")},
-             {"hd95", number(mean, "HD95")},
-             {"accuracy", number(summary, "accuracy")}};
+  if (summary.contains("protocol")) {
+    row.distance_unit = text(summary["protocol"], "unit");
+    row.protocol = text(summary["protocol"], "name");
+    if (row.protocol.empty()) row.protocol = text(summary["protocol"], "hd95");  // of before there were protocols
+  }
+  s.means = {{"dice", number(mean, "Dice")}, {"iou", number(mean, "IoU")}, {"hd95", number(mean, "HD95")},
+             {"assd", number(mean, "ASSD")}, {"nsd", number(mean, "NSD")}, {"accuracy", number(summary, "accuracy")}};
   if (fs::exists(folder + "/per_case.csv")) s.cases = read_cases(folder + "/per_case.csv");
   return s;
 }
@@ -169,8 +172,8 @@ RunRecord read_record(const std::string& folder) {
     std::int64_t n = 0;
     if (std::from_chars(threads.data(), threads.data() + threads.size(), n).ec == std::errc()) row.threads = n;
   }
-  row.test = read_scores(folder + "/test", row.distance_unit);
-  row.validation = read_scores(folder + "/validation", row.distance_unit);
+  row.test = read_scores(folder + "/test", row);
+  row.validation = read_scores(folder + "/validation", row);
   read_size(folder, row);
   if (row.test.means.empty() && row.validation.means.empty()) {
     row.failed = true;
@@ -189,7 +192,8 @@ std::string variant(const Config& first, const Config& other) {
   for (const std::string& line : config_diff(first, other)) {
     const std::string key = line.substr(0, line.find(':'));
     if (std::find(std::begin(kOwn), std::end(kOwn), key) != std::end(kOwn) || key.starts_with("output.") ||
-        key == "distill.teacher" || key == "distill.paraphrasers" || key.starts_with("paraphrase."))
+        key.starts_with("eval.") || key == "distill.teacher" || key == "distill.paraphrasers" ||
+        key.starts_with("paraphrase."))
       continue;
     text += (text.empty() ? "" : ", ") + key + "=" + line.substr(line.rfind("-> ") + 3);
   }

@@ -39,6 +39,7 @@ struct RunRow {
   double parameters = kUnknown, macs = kUnknown, latency_ms = kUnknown, train_seconds = kUnknown;
   std::vector<std::int64_t> macs_size;  // height and width of the picture that macs and latency are of
   std::string distance_unit;            // of HD95: mm or voxel; empty: not said
+  std::string protocol;                 // of the scores; empty: not said
   RunScores validation, test;
 
   // The model's line in a table: the teacher's name, the student's, or the method's.

@@ -141,8 +141,12 @@ std::string metric_title(const Comparison& c, const std::string& metric) {
 }
 
 std::string metric_title(const std::string& metric) {
-  for (const auto& [name, title] :
-       {std::pair{"dice", "Dice"}, {"iou", "IoU"}, {"hd95", "HD95"}, {"assd", "ASSD"}, {"accuracy", "Accuracy"}})
+  for (const auto& [name, title] : {std::pair{"dice", "Dice"},
+                                    {"iou", "IoU"},
+                                    {"hd95", "HD95"},
+                                    {"assd", "ASSD"},
+                                    {"nsd", "NSD"},
+                                    {"accuracy", "Accuracy"}})
     if (metric == name) return title;
   return metric;
 }

@@ -69,6 +69,7 @@ void warn_of_differences(ComparedGroup& group) {
                  }),
        "Latency and training time are of different devices");
   warn(values_of(group, true, [](const RunRow& r) { return r.distance_unit; }), "Distances are in different units");
+  warn(values_of(group, true, [](const RunRow& r) { return r.protocol; }), "Scored by different protocols");
   warn(values_of(group, true, [](const RunRow& r) { return r.version; }), "Made by different versions of graphflow");
 }
 

@@ -66,6 +66,12 @@ std::string environment_table(const ReportData& data) {
   return table.rows.empty() ? "" : plain_table(table);
 }
 
+std::string score_notes(const ReportData& data) {
+  std::string s;
+  for (const std::string& note : data.score_notes) s += (s.empty() ? "" : " ") + html_escape(note);
+  return s.empty() ? s : "<p>" + s + "</p>\n";
+}
+
 }  // namespace
 
 std::string html_report(const ReportData& data) {
@@ -86,12 +92,10 @@ std::string html_report(const ReportData& data) {
     setting += details("Configuration: " + name, "<pre>" + html_escape(text) + "</pre>");
   if (const std::string table = environment_table(data); !table.empty()) setting += "<h3>Environment</h3>\n" + table;
   s += html_section("How it was run", setting);
-  return html_page(
-      {data.title, data.subtitle, data.notes, data.warnings, key_figures(data), s,
-       "<p>Dice = 2|A∩B| / (|A|+|B|), IoU = |A∩B| / |A∪B|; HD95: 95th percentile of the pooled surface distances "
-       "of both directions. Means leave out the background. Gap closed: (distilled − student) / (teacher − student) in "
-       "mean Dice. MACs: multiply-accumulate operations of one picture. Latency: one picture, median after warm-up."
-       "</p>\n"});
+  return html_page({data.title, data.subtitle, data.notes, data.warnings, key_figures(data), s,
+                    score_notes(data) + "<p>Gap closed: (distilled − student) / (teacher − student) in mean Dice. "
+                                        "MACs: multiply-accumulate operations "
+                                        "of one picture. Latency: one picture, median after warm-up.</p>\n"});
 }
 
 void write_html_report(const std::string& path, const ReportData& data) {

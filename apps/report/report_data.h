@@ -59,6 +59,7 @@ struct ReportData {
   std::vector<std::string> warnings;     // what a reader must not overlook
   std::vector<std::string> class_names;  // background first
   std::string distance_unit = "mm";      // of HD95
+  std::vector<std::string> score_notes;  // how the scores were made: protocol, formulas
   std::vector<ModelResult> models;
   std::vector<ReferenceRow> references;
   std::vector<LinePlot> curves;

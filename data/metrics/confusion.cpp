@@ -12,6 +12,10 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+double quotient(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : nan;
+}
+
 template <class Measure>
 double mean_of_foreground(int classes, const Measure& measure) {
   double sum = 0;
@@ -30,13 +34,15 @@ void ConfusionMatrix::add(std::span<const std::int32_t> truth, std::span<const s
   if (truth.size() != prediction.size())
     fail("truth and prediction differ in size", "confusion matrix", std::to_string(truth.size()),
          std::to_string(prediction.size()));
-  for (std::size_t i = 0; i < truth.size(); ++i) {
+  for (std::size_t i = 0, end = 0; i < truth.size(); i = end) {
     const std::int32_t t = truth[i], p = prediction[i];
+    for (end = i + 1; end < truth.size() && truth[end] == t && prediction[end] == p;)
+      ++end;  // labels come in long runs
     if (ignore && t == *ignore) continue;
     if (t < 0 || t >= classes_ || p < 0 || p >= classes_)
       fail("class id out of range", "confusion matrix", "0 to " + std::to_string(classes_ - 1),
            "truth " + std::to_string(t) + ", prediction " + std::to_string(p));
-    ++counts_[static_cast<std::size_t>(t) * classes_ + p];
+    counts_[static_cast<std::size_t>(t) * classes_ + p] += static_cast<std::int64_t>(end - i);
   }
 }
 
@@ -62,21 +68,24 @@ std::int64_t ConfusionMatrix::in_prediction(int id) const {
   return n;
 }
 
-double ConfusionMatrix::dice(int id) const {
-  const double sum = static_cast<double>(in_truth(id) + in_prediction(id));
-  return sum > 0 ? 2.0 * static_cast<double>(count(id, id)) / sum : nan;
-}
+double ConfusionMatrix::dice(int id) const { return quotient(2 * count(id, id), in_truth(id) + in_prediction(id)); }
 
 double ConfusionMatrix::iou(int id) const {
-  const double either = static_cast<double>(in_truth(id) + in_prediction(id) - count(id, id));
-  return either > 0 ? static_cast<double>(count(id, id)) / either : nan;
+  return quotient(count(id, id), in_truth(id) + in_prediction(id) - count(id, id));
 }
+
+double ConfusionMatrix::precision(int id) const { return quotient(count(id, id), in_prediction(id)); }
+
+double ConfusionMatrix::recall(int id) const { return quotient(count(id, id), in_truth(id)); }
+
+double ConfusionMatrix::specificity(int id) const { return quotient(true_negatives(id), pixels() - in_truth(id)); }
+
+double ConfusionMatrix::accuracy(int id) const { return quotient(true_positives(id) + true_negatives(id), pixels()); }
 
 double ConfusionMatrix::accuracy() const {
   std::int64_t right = 0;
   for (int id = 0; id < classes_; ++id) right += count(id, id);
-  const std::int64_t all = pixels();
-  return all > 0 ? static_cast<double>(right) / static_cast<double>(all) : nan;
+  return quotient(right, pixels());
 }
 
 double ConfusionMatrix::foreground_dice() const {

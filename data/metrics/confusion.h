@@ -29,11 +29,15 @@ class ConfusionMatrix {
   std::int64_t false_negatives(int id) const { return in_truth(id) - count(id, id); }
   std::int64_t true_negatives(int id) const { return pixels() - in_truth(id) - false_positives(id); }
 
-  // NaN where the class is neither in the truth nor in the prediction (accuracy: where there are no pixels).
-  double dice(int id) const;       // 2 TP / (2 TP + FP + FN)
-  double iou(int id) const;        // TP / (TP + FP + FN)
-  double accuracy() const;         // share of pixels with the right class, background included
-  double foreground_dice() const;  // mean of dice(1 ..) over the classes that are not NaN
+  // NaN where there is nothing to divide by: of dice and iou, where truth and prediction both lack the class.
+  double dice(int id) const;         // 2 TP / (2 TP + FP + FN)
+  double iou(int id) const;          // TP / (TP + FP + FN)
+  double precision(int id) const;    // TP / (TP + FP)
+  double recall(int id) const;       // TP / (TP + FN)
+  double specificity(int id) const;  // TN / (TN + FP)
+  double accuracy(int id) const;     // (TP + TN) / all, of this class against the rest
+  double accuracy() const;           // share of pixels with the right class, background included
+  double foreground_dice() const;    // mean of dice(1 ..) over the classes that are not NaN
   double foreground_iou() const;
 
  private:

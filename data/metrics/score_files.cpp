@@ -35,108 +35,151 @@ std::string by_class(int classes, const Item& item) {
   return "{" + s + "}";
 }
 
-// nnU-Net's eight numbers of one class, and HD95.
-struct Metrics {
-  double dice = 0, iou = 0, hd95 = 0, tp = 0, fp = 0, fn = 0, tn = 0;
+// Dice, IoU and HD95 have their old places at the front of the CSV files.
+bool comes_first(const Measure& m) {
+  return m.value == &ClassScore::dice || m.value == &ClassScore::iou || m.value == &ClassScore::hd95;
+}
 
-  Metrics() = default;
-  Metrics(const ClassScore& s, const ConfusionMatrix& m, int id)
-      : dice(s.dice),
-        iou(s.iou),
-        hd95(s.hd95),
-        tp(double(m.true_positives(id))),
+// Of one class, by the keys of measures().
+template <class Value>
+std::string measure_items(const Value& value, bool with_surface = true) {
+  std::string s;
+  for (const Measure& m : measures())
+    if (with_surface || !m.surface)
+      s += fmt::format("{}\"{}\": {}", s.empty() ? "" : ", ", m.key, json_number(value(m.value)));
+  return s;
+}
+
+struct Counts {
+  double tp = 0, fp = 0, fn = 0, tn = 0;
+
+  Counts() = default;
+  Counts(const ConfusionMatrix& m, int id)
+      : tp(double(m.true_positives(id))),
         fp(double(m.false_positives(id))),
         fn(double(m.false_negatives(id))),
         tn(double(m.true_negatives(id))) {}
 
-  std::string json() const {
-    return fmt::format(
-        R"({{"Dice": {}, "IoU": {}, "HD95": {}, "TP": {}, "FP": {}, "FN": {}, "TN": {}, "n_pred": {}, "n_ref": {}}})",
-        json_number(dice), json_number(iou), json_number(hd95), json_number(tp), json_number(fp), json_number(fn),
-        json_number(tn), json_number(tp + fp), json_number(tp + fn));
+  // Means of the counts over cases, and over classes, as nnU-Net has them.
+  Counts& add(const Counts& other, double divisor) {
+    tp += other.tp / divisor;
+    fp += other.fp / divisor;
+    fn += other.fn / divisor;
+    tn += other.tn / divisor;
+    return *this;
+  }
+  std::string items() const {
+    return fmt::format(R"("TP": {}, "FP": {}, "FN": {}, "TN": {}, "n_pred": {}, "n_ref": {})", json_number(tp),
+                       json_number(fp), json_number(fn), json_number(tn), json_number(tp + fp), json_number(tp + fn));
   }
 };
 
-// Means of the counts over cases, as nnU-Net has them, beside the means of the measures.
-Metrics class_mean(const SegmentationScores& scores, int id) {
-  const ClassSummary s = scores.summary(id);
-  const ConfusionMatrix& m = scores.pooled();
-  const double n = std::max<double>(1, double(scores.cases().size()));
-  Metrics out;
-  out.dice = s.dice_mean;
-  out.iou = s.iou_mean;
-  out.hd95 = s.hd95_mean;
-  out.tp = double(m.true_positives(id)) / n;
-  out.fp = double(m.false_positives(id)) / n;
-  out.fn = double(m.false_negatives(id)) / n;
-  out.tn = double(m.true_negatives(id)) / n;
-  return out;
+template <class Value>
+std::string class_json(const Value& value, const Counts& counts) {
+  return "{" + measure_items(value) + ", " + counts.items() + "}";
 }
 
-Metrics foreground_mean(const SegmentationScores& scores) {
-  Metrics out;
+Counts mean_counts(const SegmentationScores& scores, int id) {
+  return Counts().add({scores.pooled(), id}, std::max<double>(1, double(scores.cases().size())));
+}
+
+std::string foreground_mean(const SegmentationScores& scores) {
+  Counts counts;
   const int foreground = scores.pooled().classes() - 1;
-  for (int id = 1; id <= foreground; ++id) {
-    const Metrics m = class_mean(scores, id);
-    out.tp += m.tp / foreground;
-    out.fp += m.fp / foreground;
-    out.fn += m.fn / foreground;
-    out.tn += m.tn / foreground;
-  }
-  out.dice = scores.mean_dice();
-  out.iou = scores.mean_iou();
-  out.hd95 = scores.mean_hd95();
-  return out;
+  for (int id = 1; id <= foreground; ++id) counts.add(mean_counts(scores, id), foreground);
+  return class_json([&](double ClassScore::*value) { return scores.mean(value); }, counts);
+}
+
+std::string protocol_json(const SegmentationScores& scores) {
+  const Protocol& p = scores.protocol();
+  std::string tolerance, notes;
+  for (std::size_t i = 0; i < p.nsd_tolerance.size(); ++i)
+    tolerance += fmt::format("{}{}", i == 0 ? "" : ", ", json_number(p.nsd_tolerance[i]));
+  for (const std::string& note : protocol_notes(p, scores.class_names()))
+    notes += (notes.empty() ? "" : ", ") + json_string(note);
+  return fmt::format(
+      R"({{"name": {}, "hd95": {}, "unit": {}, "empty": "by the protocol, and counted", "nsd_tolerance": [{}], "notes": [{}]}})",
+      json_string(p.name), json_string(name_of(p.hd95)), json_string(p.unit()), tolerance, notes);
 }
 
 }  // namespace
 
 void SegmentationScores::write_per_case_csv(const std::string& path) const {
-  std::string out = "case,class_id,class,status,dice,iou,hd95,n_ref,n_pred,tp,fp,fn,tn\n";
+  std::string out = "case,class_id,class,status,dice,iou,hd95,n_ref,n_pred,tp,fp,fn,tn";
+  for (const Measure& m : measures())
+    if (!comes_first(m)) out += std::string(",") + m.column;
+  out += "\n";
   for (const CaseScore& c : cases_)
     for (int id = 1; id < pooled_.classes(); ++id) {
       const ClassScore& s = c.classes[id];
       const ConfusionMatrix& m = c.confusion;
-      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_field(c.id), id, csv_field(class_names_[id]),
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(c.id), id, csv_field(class_names_[id]),
                          name_of(s.status), csv_number(s.dice), csv_number(s.iou), csv_number(s.hd95), m.in_truth(id),
                          m.in_prediction(id), m.true_positives(id), m.false_positives(id), m.false_negatives(id),
                          m.true_negatives(id));
+      for (const Measure& measure : measures())
+        if (!comes_first(measure)) out += "," + csv_number(s.*measure.value);
+      out += "\n";
     }
   write_file_atomically(path, out);
 }
 
 void SegmentationScores::write_per_class_csv(const std::string& path) const {
   std::string out =
-      "class_id,class,dice,dice_std,dice_pooled,iou,iou_pooled,hd95,n,hd95_n,both_empty,missed,false_alarm\n";
+      "class_id,class,dice,dice_std,dice_pooled,iou,iou_pooled,hd95,n,hd95_n,both_empty,missed,false_alarm";
+  for (const Measure& m : measures()) {
+    if (comes_first(m)) continue;
+    out += fmt::format(",{}", m.column);
+    if (!m.surface) out += fmt::format(",{}_pooled", m.column);
+  }
+  out += ",nsd_tolerance,unit,protocol\n";
   for (int id = 1; id < pooled_.classes(); ++id) {
     const ClassSummary s = summary(id);
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", id, csv_field(class_names_[id]),
-                       csv_number(s.dice_mean), csv_number(s.dice_std), csv_number(s.dice_pooled),
-                       csv_number(s.iou_mean), csv_number(s.iou_pooled), csv_number(s.hd95_mean), s.n, s.hd95_n,
-                       s.both_empty, s.missed, s.false_alarm);
+    const ClassScore pooled = pooled_score(id);
+    out +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", id, csv_field(class_names_[id]), csv_number(s.dice_mean),
+                    csv_number(s.dice_std), csv_number(s.dice_pooled), csv_number(s.iou_mean), csv_number(s.iou_pooled),
+                    csv_number(s.hd95_mean), s.n, s.hd95_n, s.both_empty, s.missed, s.false_alarm);
+    for (const Measure& m : measures()) {
+      if (comes_first(m)) continue;
+      out += "," + csv_number(over_cases(id, m.value).mean);
+      if (!m.surface) out += "," + csv_number(pooled.*m.value);
+    }
+    out += fmt::format(",{:g},{},{}\n", protocol_.tolerance(id), protocol_.unit(), protocol_.name);
   }
   write_file_atomically(path, out);
 }
 
-void SegmentationScores::write_summary_json(const std::string& path, const std::string& unit) const {
+void SegmentationScores::write_summary_json(const std::string& path) const {
   const int classes = pooled_.classes();
-  std::string per_case, names;
+  std::string per_case, names, failed;
   for (const CaseScore& c : cases_)
     per_case +=
         fmt::format("{}\n    {{\"metrics\": {}, \"case\": {}, \"reference_file\": {}, \"prediction_file\": {}}}",
                     per_case.empty() ? "" : ",",
-                    by_class(classes, [&](int id) { return Metrics(c.classes[id], c.confusion, id).json(); }),
+                    by_class(classes,
+                             [&](int id) {
+                               return class_json([&](double ClassScore::*value) { return c.classes[id].*value; },
+                                                 Counts(c.confusion, id));
+                             }),
                     json_string(c.id), json_string(c.reference_file), json_string(c.prediction_file));
   for (const std::string& name : class_names_) names += (names.empty() ? "" : ", ") + json_string(name);
+  for (const FailedCase& f : failed_)
+    failed += fmt::format("{}{{\"case\": {}, \"error\": {}}}", failed.empty() ? "" : ", ", json_string(f.id),
+                          json_string(f.error));
   std::string out = "{\n";
-  out += fmt::format("  \"foreground_mean\": {},\n", foreground_mean(*this).json());
-  out += fmt::format("  \"mean\": {},\n", by_class(classes, [&](int id) { return class_mean(*this, id).json(); }));
+  out += fmt::format("  \"foreground_mean\": {},\n", foreground_mean(*this));
+  out += fmt::format("  \"mean\": {},\n", by_class(classes, [&](int id) {
+                       return class_json([&](double ClassScore::*value) { return over_cases(id, value).mean; },
+                                         mean_counts(*this, id));
+                     }));
   out += fmt::format("  \"std\": {},\n", by_class(classes, [&](int id) {
-                       return fmt::format("{{\"Dice\": {}}}", json_number(summary(id).dice_std));
+                       return "{" +
+                              measure_items([&](double ClassScore::*value) { return over_cases(id, value).std; }) + "}";
                      }));
   out += fmt::format("  \"pooled\": {},\n", by_class(classes, [&](int id) {
-                       return fmt::format("{{\"Dice\": {}, \"IoU\": {}}}", json_number(pooled_.dice(id)),
-                                          json_number(pooled_.iou(id)));
+                       const ClassScore s = pooled_score(id);
+                       return "{" + measure_items([&](double ClassScore::*value) { return s.*value; }, false) + "}";
                      }));
   out += fmt::format("  \"pooled_foreground\": {{\"Dice\": {}, \"IoU\": {}}},\n",
                      json_number(pooled_.foreground_dice()), json_number(pooled_.foreground_iou()));
@@ -147,9 +190,9 @@ void SegmentationScores::write_summary_json(const std::string& path, const std::
                            R"({{"n": {}, "hd95_n": {}, "both_empty": {}, "missed": {}, "false_alarm": {}}})", s.n,
                            s.hd95_n, s.both_empty, s.missed, s.false_alarm);
                      }));
-  out += fmt::format("  \"protocol\": {{\"hd95\": \"medpy\", \"unit\": {}, \"empty\": \"left out and counted\"}},\n",
-                     json_string(unit));
+  out += fmt::format("  \"protocol\": {},\n", protocol_json(*this));
   out += fmt::format("  \"class_names\": [{}],\n", names);
+  out += fmt::format("  \"failed\": [{}],\n", failed);
   out += fmt::format("  \"metric_per_case\": [{}\n  ]\n}}\n", per_case);
   write_file_atomically(path, out);
 }

@@ -1,10 +1,8 @@
 #include "data/metrics/segmentation_metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "data/metrics/surface_distance.h"
-#include "kernels/error.h"
 
 namespace gf {
 namespace {
@@ -28,22 +26,42 @@ struct Mean {
   }
 };
 
-double hd95_of_class(int id, const std::vector<Mask>& truth, const std::vector<Mask>& prediction,
-                     const ScoreOptions& o) {
-  const MaskGrid grid{static_cast<std::int64_t>(truth.size()), truth[0].h, truth[0].w, o.spacing, o.volume};
-  std::vector<std::uint8_t> t, p;
-  t.reserve(grid.nz * grid.ny * grid.nx);
-  p.reserve(t.capacity());
-  for (std::size_t s = 0; s < truth.size(); ++s)
-    for (std::size_t i = 0; i < truth[s].values.size(); ++i) {
-      const bool counted = !o.ignore || truth[s].values[i] != *o.ignore;
-      t.push_back(counted && truth[s].values[i] == id);
-      p.push_back(counted && prediction[s].values[i] == id);
-    }
-  return hd95(surface_distances(p, t, grid));
-}
+constexpr std::array kMeasures = std::to_array<Measure>({
+    {&ClassScore::dice, "dice", "Dice", false},
+    {&ClassScore::iou, "iou", "IoU", false},
+    {&ClassScore::hd95, "hd95", "HD95", true},
+    {&ClassScore::accuracy, "accuracy", "Accuracy", false},
+    {&ClassScore::precision, "precision", "Precision", false},
+    {&ClassScore::recall, "recall", "Recall", false},
+    {&ClassScore::specificity, "specificity", "Specificity", false},
+    {&ClassScore::f1, "f1", "F1", false},
+    {&ClassScore::hd, "hd", "HD", true},
+    {&ClassScore::hd95_greater, "hd95_greater", "HD95_greater", true},
+    {&ClassScore::hd95_pooled, "hd95_pooled", "HD95_pooled", true},
+    {&ClassScore::hd95_area, "hd95_area", "HD95_area", true},
+    {&ClassScore::assd, "assd", "ASSD", true},
+    {&ClassScore::nsd, "nsd", "NSD", true},
+});
 
 }  // namespace
+
+ClassScore overlap_score(const ConfusionMatrix& m, int id) {
+  ClassScore s;
+  for (const Measure& measure : kMeasures) s.*measure.value = nan;
+  const bool in_truth = m.in_truth(id) > 0, predicted = m.in_prediction(id) > 0;
+  s.status = in_truth    ? predicted ? ClassStatus::scored : ClassStatus::missed
+             : predicted ? ClassStatus::false_alarm
+                         : ClassStatus::both_empty;
+  s.dice = s.f1 = m.dice(id);
+  s.iou = m.iou(id);
+  s.accuracy = m.accuracy(id);
+  s.precision = m.precision(id);
+  s.recall = m.recall(id);
+  s.specificity = m.specificity(id);
+  return s;
+}
+
+std::span<const Measure> measures() { return kMeasures; }
 
 const char* name_of(ClassStatus s) {
   switch (s) {
@@ -58,73 +76,58 @@ const char* name_of(ClassStatus s) {
   }
 }
 
-CaseScore score_case(const std::string& id, int classes, const std::vector<Mask>& truth,
-                     const std::vector<Mask>& prediction, const ScoreOptions& options) {
-  if (truth.size() != prediction.size() || truth.empty() || (!options.volume && truth.size() != 1))
-    fail("cannot score case", id, std::to_string(truth.size()) + " class maps", std::to_string(prediction.size()));
-  CaseScore score{id, {}, {}, ConfusionMatrix(classes), {}};
-  for (std::size_t s = 0; s < truth.size(); ++s) {
-    if (truth[s].h != truth[0].h || truth[s].w != truth[0].w)
-      fail("slices of one case differ in size", id, truth[0].size_text(), truth[s].size_text());
-    if (truth[s].h != prediction[s].h || truth[s].w != prediction[s].w)
-      fail("truth and prediction differ in size", id, truth[s].size_text(), prediction[s].size_text());
-    score.confusion.add(truth[s].values, prediction[s].values, options.ignore);
-  }
-  for (int c = 0; c < classes; ++c) {
-    const bool in_truth = score.confusion.in_truth(c) > 0, predicted = score.confusion.in_prediction(c) > 0;
-    ClassScore s{ClassStatus::both_empty, score.confusion.dice(c), score.confusion.iou(c), nan};
-    if (in_truth) s.status = predicted ? ClassStatus::scored : ClassStatus::missed;
-    if (!in_truth && predicted) s.status = ClassStatus::false_alarm;
-    if (s.status == ClassStatus::scored && c > 0 && options.surface)
-      s.hd95 = hd95_of_class(c, truth, prediction, options);
-    score.classes.push_back(s);
-  }
-  return score;
-}
-
 void SegmentationScores::add(CaseScore score) {
   pooled_.add(score.confusion);
   cases_.push_back(std::move(score));
 }
 
 ClassSummary SegmentationScores::summary(int id) const {
-  Mean dice, iou, hd;
   ClassSummary s{};
   for (const CaseScore& c : cases_) {
-    const ClassScore& score = c.classes.at(id);
-    dice.add(score.dice);
-    iou.add(score.iou);
-    hd.add(score.hd95);
-    s.both_empty += score.status == ClassStatus::both_empty;
-    s.missed += score.status == ClassStatus::missed;
-    s.false_alarm += score.status == ClassStatus::false_alarm;
+    const ClassStatus status = c.classes.at(id).status;
+    s.both_empty += status == ClassStatus::both_empty;
+    s.missed += status == ClassStatus::missed;
+    s.false_alarm += status == ClassStatus::false_alarm;
   }
-  s.dice_mean = dice.value();
-  s.dice_std = dice.deviation();
-  s.iou_mean = iou.value();
-  s.hd95_mean = hd.value();
+  const MeasureSummary dice = over_cases(id, &ClassScore::dice), hd95 = over_cases(id, &ClassScore::hd95);
+  s.dice_mean = dice.mean;
+  s.dice_std = dice.std;
+  s.iou_mean = over_cases(id, &ClassScore::iou).mean;
+  s.hd95_mean = hd95.mean;
   s.dice_pooled = pooled_.dice(id);
   s.iou_pooled = pooled_.iou(id);
   s.n = dice.n;
-  s.hd95_n = hd.n;
+  s.hd95_n = hd95.n;
   return s;
 }
 
-template <class Value>
-double SegmentationScores::mean_of_classes(const Value& value) const {
+MeasureSummary SegmentationScores::over_cases(int id, double ClassScore::*value) const {
   Mean mean;
-  for (int id = 1; id < pooled_.classes(); ++id) mean.add(value(summary(id)));
-  return mean.value();
+  for (const CaseScore& c : cases_) mean.add(c.classes.at(id).*value);
+  return {mean.value(), mean.deviation(), mean.n};
 }
 
-double SegmentationScores::mean_dice() const {
-  return mean_of_classes([](const ClassSummary& s) { return s.dice_mean; });
+ClassScore SegmentationScores::pooled_score(int id) const { return overlap_score(pooled_, id); }
+
+double SegmentationScores::score(int id, double ClassScore::*value) const {
+  return protocol_.averaging == Averaging::pooled ? pooled_score(id).*value : over_cases(id, value).mean;
 }
-double SegmentationScores::mean_iou() const {
-  return mean_of_classes([](const ClassSummary& s) { return s.iou_mean; });
-}
-double SegmentationScores::mean_hd95() const {
-  return mean_of_classes([](const ClassSummary& s) { return s.hd95_mean; });
+
+double SegmentationScores::mean(double ClassScore::*value) const {
+  const int classes = pooled_.classes();
+  Mean mean;
+  if (protocol_.averaging == Averaging::classes_then_cases) {
+    for (const CaseScore& c : cases_) {
+      Mean of_case;
+      for (int id = 1; id < classes; ++id) of_case.add(c.classes.at(id).*value);
+      mean.add(of_case.value());
+    }
+    return mean.value();
+  }
+  const bool background = protocol_.averaging == Averaging::pooled && value == &ClassScore::iou;
+  for (int id = background ? 0 : 1; id < classes; ++id) mean.add(score(id, value));
+  if (protocol_.averaging == Averaging::cases_then_classes_strict && mean.n < classes - 1) return nan;
+  return mean.value();
 }
 
 }  // namespace gf

@@ -1,17 +1,14 @@
 #pragma once
-// Scores of class maps against the truth: per class and case, means over cases, and pooled over all pixels.
-//
-// Conventions for empty classes (field-wide these differ, so they are counted and printed):
-//   in neither truth nor prediction   both_empty    Dice, IoU, HD95 are NaN and left out of means
-//   in the truth only                 missed        Dice and IoU 0, HD95 NaN and left out
-//   in the prediction only            false_alarm   Dice and IoU 0, HD95 NaN and left out
-// HD95 is medpy's (surface_distance.h), over the whole volume of a case or over a picture.
+// Scores of class maps against the truth: per class and case, means over cases, and pooled over all pixels, by the
+// rules of a protocol (protocol.h). Distances are taken over the whole volume of a case, or over a picture.
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "data/metrics/confusion.h"
+#include "data/metrics/protocol.h"
 #include "data/picture.h"
 
 namespace gf {
@@ -19,10 +16,24 @@ namespace gf {
 enum class ClassStatus { scored, both_empty, missed, false_alarm };
 const char* name_of(ClassStatus s);
 
+// NaN: left out of means. Where a class is empty the protocol decides; quotients without denominator are NaN.
 struct ClassScore {
-  ClassStatus status = ClassStatus::both_empty;
-  double dice, iou, hd95;
+  ClassStatus status;
+  double dice, iou, hd95;  // hd95 by the protocol's rule
+  double accuracy, precision, recall, specificity, f1;
+  double hd, hd95_greater, hd95_pooled, hd95_area, assd, nsd;
 };
+
+ClassScore overlap_score(const ConfusionMatrix& counts, int id);  // distances NaN
+
+// Every number of a ClassScore, by the names it has in the tables.
+struct Measure {
+  double ClassScore::*value;
+  const char* column;  // of the CSV files
+  const char* key;     // of summary.json
+  bool surface;        // a distance, or made from distances: there is no pooled one
+};
+std::span<const Measure> measures();
 
 struct CaseScore {
   std::string id;
@@ -34,8 +45,9 @@ struct CaseScore {
 struct ScoreOptions {
   std::array<double, 3> spacing = {1, 1, 1};  // (slices, height, width) in mm; leave at 1 for voxels
   bool volume = true;                         // slices lie on each other; false: one picture
-  bool surface = true;                        // HD95 costs far more than the rest; without it, it is NaN
-  std::optional<std::int32_t> ignore;         // truth value that is left out
+  bool surface = true;                        // distances cost far more than the rest; without them they are NaN
+  std::optional<std::int32_t> ignore = {};    // truth value that is left out
+  Protocol protocol = protocols()[0];
 };
 
 // Class maps of one case, slice by slice, all of one size.
@@ -52,36 +64,55 @@ struct ClassSummary {
   int both_empty = 0, missed = 0, false_alarm = 0;
 };
 
+struct MeasureSummary {
+  double mean, std;  // over the cases where it is not NaN
+  int n;
+};
+
+struct FailedCase {
+  std::string id, error;
+};
+
 class SegmentationScores {
  public:
-  explicit SegmentationScores(std::vector<std::string> class_names)
-      : class_names_(std::move(class_names)), pooled_(static_cast<int>(class_names_.size())) {}
+  explicit SegmentationScores(std::vector<std::string> class_names, Protocol protocol = protocols()[0])
+      : class_names_(std::move(class_names)),
+        protocol_(std::move(protocol)),
+        pooled_(static_cast<int>(class_names_.size())) {}
 
   void add(CaseScore score);
+  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }  // named in summary.json, in no mean
   const std::vector<CaseScore>& cases() const { return cases_; }
+  const std::vector<FailedCase>& failed() const { return failed_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
+  const Protocol& protocol() const { return protocol_; }
   const ConfusionMatrix& pooled() const { return pooled_; }
   ClassSummary summary(int id) const;
-  // Means over the foreground classes of the per-class means (classes without any case are left out).
-  double mean_dice() const;
-  double mean_iou() const;
-  double mean_hd95() const;
+  MeasureSummary over_cases(int id, double ClassScore::*value) const;
+  ClassScore pooled_score(int id) const;  // of all cases' pixels together; no distances
+  // What the protocol reports: of a class, and of all foreground classes.
+  double score(int id, double ClassScore::*value) const;
+  double mean(double ClassScore::*value) const;
+  double mean_dice() const { return mean(&ClassScore::dice); }
+  double mean_iou() const { return mean(&ClassScore::iou); }
+  double mean_hd95() const { return mean(&ClassScore::hd95); }
 
-  // case,class_id,class,status,dice,iou,hd95,n_ref,n_pred,tp,fp,fn,tn: one line per case and foreground class.
+  // case,class_id,class,status,dice,iou,hd95,n_ref,n_pred,tp,fp,fn,tn, then the other measures: one line per case and
+  // foreground class.
   void write_per_case_csv(const std::string& path) const;
-  // class_id,class,dice,dice_std,dice_pooled,iou,iou_pooled,hd95,n,hd95_n,both_empty,missed,false_alarm
+  // class_id,class,dice,dice_std,dice_pooled,iou,iou_pooled,hd95,n,hd95_n,both_empty,missed,false_alarm, then the other
+  // measures: means over cases, _pooled where there is one; nsd_tolerance,unit,protocol.
   void write_per_class_csv(const std::string& path) const;
-  // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, counts, class_names, unit); NaN is
-  // null. `unit` says what HD95 is measured in: "mm" or "voxel".
-  void write_summary_json(const std::string& path, const std::string& unit) const;
+  // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, counts, class_names, protocol,
+  // failed); NaN and infinity are null.
+  void write_summary_json(const std::string& path) const;
 
  private:
-  template <class Value>
-  double mean_of_classes(const Value& value) const;
-
   std::vector<std::string> class_names_;
+  Protocol protocol_;
   ConfusionMatrix pooled_;
   std::vector<CaseScore> cases_;
+  std::vector<FailedCase> failed_;
 };
 
 }  // namespace gf

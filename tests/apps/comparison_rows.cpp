@@ -28,7 +28,7 @@ void write_run(const std::string& folder, const std::string& config, const std::
   write_text(folder + "/env.json", R"({"graphflow": "0.1.0", "device": "cpu", "threads": "2"})");
   write_text(folder + "/test/summary.json",
              fmt::format(R"({{"foreground_mean": {{"Dice": {}, "IoU": 0.5, "HD95": null}}, "accuracy": 0.9,
- "protocol": {{"unit": "voxel"}}}})",
+ "protocol": {{"unit": "voxel", "name": "monai"}}}})",
                          dice));
   write_text(folder + "/test/per_case.csv",
              "case,class_id,class,status,dice,iou,hd95\n"
@@ -153,6 +153,7 @@ TEST_CASE("run folders: roles from their configurations, scores from what the re
   CHECK(small.device == "cpu");
   CHECK(small.threads == 2);
   CHECK(small.distance_unit == "voxel");
+  CHECK(small.protocol == "monai");
   CHECK(small.test.means.at("dice") == 0.8);
   CHECK(small.test.means.at("accuracy") == 0.9);
   CHECK(std::isnan(small.test.means.at("hd95")));

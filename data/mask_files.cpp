@@ -1,0 +1,111 @@
+#include "data/mask_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "data/layouts/folder.h"
+#include "data/nifti.h"
+#include "data/png.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_mask_name(const std::string& name) {
+  return name.ends_with(".nii") || name.ends_with(".nii.gz") || name.ends_with(".png");
+}
+
+std::map<std::string, std::string> masks_by_id(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const std::string& name : file_names(folder)) {
+    if (!is_mask_name(name)) continue;
+    const std::string path = (fs::path(folder) / name).string();
+    const auto [at, fresh] = files.emplace(nifti_stem(name), path);
+    if (!fresh) bad_data("two masks of one name", at->second + " and " + path, "one", "", "remove one");
+  }
+  if (files.empty()) bad_data("no masks in the folder", folder, ".nii, .nii.gz or .png files", "none");
+  return files;
+}
+
+// Stored values, slice by slice.
+std::vector<Mask> slices_of(LabelVolume volume) {
+  const NiftiHeader& h = volume.header;
+  std::vector<Mask> slices;
+  for (std::int64_t z = 0; z < h.nz; ++z) {
+    slices.emplace_back(h.ny, h.nx);
+    std::copy_n(volume.voxels.begin() + z * h.nx * h.ny, h.nx * h.ny, slices.back().values.begin());
+  }
+  return slices;
+}
+
+}  // namespace
+
+MaskFolders pair_masks(const std::string& truth, const std::string& prediction) {
+  for (const std::string& path : {truth, prediction})
+    if (!fs::exists(path)) bad_data("no such file or folder", path);
+  if (fs::is_directory(truth) != fs::is_directory(prediction))
+    bad_data("a file cannot be held against a folder", truth + " and " + prediction, "two files or two folders");
+  if (!fs::is_directory(truth)) return {{{nifti_stem(truth), truth, prediction}}, {}};
+  const std::map<std::string, std::string> t = masks_by_id(truth), p = masks_by_id(prediction);
+  MaskFolders folders;
+  for (const auto& [id, file] : t) {
+    if (const auto at = p.find(id); at != p.end())
+      folders.pairs.push_back({id, file, at->second});
+    else
+      folders.unpaired.push_back({id, "no prediction for " + file + " in " + prediction});
+  }
+  for (const auto& [id, file] : p)
+    if (!t.contains(id)) folders.unpaired.push_back({id, "no truth for " + file + " in " + truth});
+  if (folders.pairs.empty())
+    bad_data("the folders have no mask in common", truth + " and " + prediction, "files of the same names",
+             t.begin()->second + ", " + p.begin()->second);
+  return folders;
+}
+
+MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading) {
+  const bool nifti = is_nifti_name(files.truth);
+  if (nifti != is_nifti_name(files.prediction))
+    bad_data("truth and prediction are of different kinds", files.truth + " and " + files.prediction,
+             "two NIfTI volumes or two PNG pictures");
+  LabelMap prediction_map = reading.label_map;
+  prediction_map.ignore_index.reset();  // a prediction ignores nothing
+  if (reading.prediction_has_ids) prediction_map.entries.clear();
+  MaskPictures out;
+  if (nifti) {
+    LabelVolume t = read_nifti_labels(files.truth), p = read_nifti_labels(files.prediction);
+    require_same_grid(files.truth, t.header, files.prediction, p.header, "truth and prediction");
+    reading.label_map.apply(t.voxels, reading.classes, files.truth);
+    prediction_map.apply(p.voxels, reading.classes, files.prediction);
+    const std::array<double, 3>& mm = t.header.spacing_mm;
+    out.spacing = {mm[2], mm[1], mm[0]};
+    out.volume = t.header.nz > 1;
+    out.truth = slices_of(std::move(t));
+    out.prediction = slices_of(std::move(p));
+    return out;
+  }
+  Mask t = read_png_mask(files.truth), p = read_png_mask(files.prediction);
+  if (t.h != p.h || t.w != p.w)
+    bad_data("truth and prediction differ in size", files.truth + " and " + files.prediction, t.size_text(),
+             p.size_text(), "write predictions at the truth's size");
+  reading.label_map.apply(t.values, reading.classes, files.truth);
+  prediction_map.apply(p.values, reading.classes, files.prediction);
+  out.truth.push_back(std::move(t));
+  out.prediction.push_back(std::move(p));
+  return out;
+}
+
+std::int32_t greatest_label(const std::vector<MaskFiles>& files, std::optional<std::int32_t> ignore) {
+  std::int32_t greatest = 0;
+  for (const MaskFiles& f : files) {
+    const std::vector<std::int32_t> values =
+        is_nifti_name(f.truth) ? read_nifti_labels(f.truth).voxels : read_png_mask(f.truth).values;
+    for (const std::int32_t v : values)
+      if (v > greatest && v != ignore) greatest = v;
+  }
+  return greatest;
+}
+
+}  // namespace gf
