@@ -11,6 +11,7 @@
 #include "apps/config_settings.h"
 #include "apps/session.h"
 #include "data/split_file.h"
+#include "distill/baselines/method.h"
 #include "kernels/error.h"
 #include "kernels/philox.h"
 #include "models/network.h"
@@ -108,22 +109,24 @@ class Planner {
              .seed = seed,
              .stage = alone(b, s)});
       for (std::size_t t = 0; t < teachers.size(); ++t)
-        for (const ExperimentEntry& m : file_.methods) {
-          const std::size_t stages = plan_.stages.size();
-          const std::optional<std::size_t> stage = method(b, file_.teachers[t], teachers[t], s, m);
-          if (!stage) continue;
-          if (*stage < stages) refuse("a method twice", file_.path, {}, m.name);
-          row({.id = b.id + "." + file_.teachers[t].slug + "." + s.slug + "." + m.slug + "." + b.seed_name,
-               .role = "method",
-               .dataset = d.name,
-               .teacher = file_.teachers[t].name,
-               .student = s.name,
-               .method = m.name,
-               .seed = seed,
-               .stage = *stage});
-        }
+        for (const ExperimentEntry& m : file_.methods)
+          if (needs_teacher(d, s, m)) method_row(b, Teacher{file_.teachers[t], teachers[t]}, s, m);
+      for (const ExperimentEntry& m : file_.methods)
+        if (!needs_teacher(d, s, m)) method_row(b, {}, s, m);
     }
   }
+
+  bool needs_teacher(const ExperimentEntry& d, const ExperimentEntry& s, const ExperimentEntry& m) {
+    const bool needs = find_method(layered_config(file_, {&d, &s, &m}, sets_[d.name]).distill.method).needs.teacher;
+    if (needs && file_.teachers.empty())
+      refuse("a method without a teacher", file_.path + ", method " + m.name, "[[teacher]]", "none");
+    return needs;
+  }
+
+  struct Teacher {
+    const ExperimentEntry& entry;
+    std::size_t stage;
+  };
 
   struct Block {
     const ExperimentEntry& dataset;
@@ -197,29 +200,38 @@ class Planner {
                   .data = b.data});
   }
 
-  // Nothing for a semi-supervised method at the end of a row of shares, where every case is labelled.
-  std::optional<std::size_t> method(const Block& b, const ExperimentEntry& t, std::size_t teacher_stage,
-                                    const ExperimentEntry& s, const ExperimentEntry& m) {
-    const std::string folder = b.folder + "/students/" + s.slug + "/" + t.slug + "/" + m.slug + "/" + b.seed_name;
+  // No row for a semi-supervised method at the end of a row of shares, where every case is labelled.
+  void method_row(const Block& b, const std::optional<Teacher>& t, const ExperimentEntry& s, const ExperimentEntry& m) {
+    const std::string folder =
+        b.folder + "/students/" + s.slug + (t ? "/" + t->entry.slug : "") + "/" + m.slug + "/" + b.seed_name;
     Config c = config(b, {&b.dataset, &s, &m}, folder);
     check_budget(c, layered_config(file_, {&b.dataset, &s}, sets_[b.dataset.name]), m);
-    if (c.distill.semi_supervised && b.labelled.all() && file_.labelled.size() > 1) return {};
-    c.distill.teacher = plan_.stages[teacher_stage].folder + "/checkpoints/best.gfm";
-    std::optional<std::size_t> paraphrasers;
-    if (needs_paraphrasers(c)) {
-      paraphrasers = paraphrase(b, t, teacher_stage, c);
-      c.distill.paraphrasers = plan_.stages[*paraphrasers].folder + "/checkpoints/best.gfm";
+    if (c.distill.semi_supervised && b.labelled.all() && file_.labelled.size() > 1) return;
+    StagePlan plan{.kind = StageKind::distill,
+                   .title = s.name + " + " + m.name + (t ? " from " + t->entry.name : "") + ", " + b.text(),
+                   .bar = b.bar(m.name),
+                   .folder = folder,
+                   .group = b.dataset.name + " " + s.name + " " + m.name,
+                   .config = {},
+                   .data = b.data};
+    if (t) {
+      plan.teacher = t->stage;
+      c.distill.teacher = plan_.stages[t->stage].folder + "/checkpoints/best.gfm";
+      if (needs_paraphrasers(c)) {
+        plan.paraphrasers = paraphrase(b, *t, c);
+        c.distill.paraphrasers = plan_.stages[*plan.paraphrasers].folder + "/checkpoints/best.gfm";
+      }
     }
     c.paraphrase = {};
-    return stage({.kind = StageKind::distill,
-                  .title = s.name + " + " + m.name + " from " + t.name + ", " + b.text(),
-                  .bar = b.bar(m.name),
-                  .folder = folder,
-                  .group = b.dataset.name + " " + s.name + " " + m.name,
-                  .config = std::move(c),
-                  .data = b.data,
-                  .teacher = teacher_stage,
-                  .paraphrasers = paraphrasers});
+    plan.config = std::move(c);
+    row({.id = b.id + "." + (t ? t->entry.slug + "." : "") + s.slug + "." + m.slug + "." + b.seed_name,
+         .role = "method",
+         .dataset = b.dataset.name,
+         .teacher = t ? t->entry.name : "",
+         .student = s.name,
+         .method = m.name,
+         .seed = b.seed,
+         .stage = stage(std::move(plan))});
   }
 
   void check_budget(const Config& method, const Config& alone, const ExperimentEntry& m) const {
@@ -233,7 +245,7 @@ class Planner {
   }
 
   // Those settings alone that a paraphraser's training looks at, so that methods and students share it.
-  std::size_t paraphrase(const Block& b, const ExperimentEntry& t, std::size_t teacher_stage, const Config& student) {
+  std::size_t paraphrase(const Block& b, const Teacher& t, const Config& student) {
     Config c;
     c.data = student.data;
     c.train = student.train;
@@ -256,17 +268,17 @@ class Planner {
     Config nameable = c;
     nameable.train.seed = TrainConfig().seed;  // is in the name already
     const std::string factors = c.paraphrase.factors > 0 ? std::to_string(c.paraphrase.factors) : student.model.arch;
-    const std::string above = fmt::format("{}-factors{}-{:06x}", plan_.stages[teacher_stage].folder, factors,
+    const std::string above = fmt::format("{}-factors{}-{:06x}", plan_.stages[t.stage].folder, factors,
                                           named_stream(settings_text(nameable)) & 0xffffff);
     c.output.dir = above;
     return stage({.kind = StageKind::paraphrase,
-                  .title = fmt::format("paraphrasers of {}, {} factors, {}", t.name, factors, b.text()),
+                  .title = fmt::format("paraphrasers of {}, {} factors, {}", t.entry.name, factors, b.text()),
                   .bar = b.bar("paraphrasers"),
                   .folder = above + kParaphraserFolder,
-                  .group = b.dataset.name + " paraphrasers " + t.name,
+                  .group = b.dataset.name + " paraphrasers " + t.entry.name,
                   .config = std::move(c),
                   .data = b.data,
-                  .teacher = teacher_stage});
+                  .teacher = t.stage});
   }
 
   // Of [distill.graph], without what only the loss looks at.

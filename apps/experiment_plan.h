@@ -4,7 +4,7 @@
 //   RUNS/DATASET[/labelledN]/teachers/TEACHER/seedS                      a teacher
 //   RUNS/DATASET[/labelledN]/teachers/TEACHER/seedS-factorsC-HASH/...    paraphrasers of its features, C channels
 //   RUNS/DATASET[/labelledN]/students/STUDENT/alone/seedS
-//   RUNS/DATASET[/labelledN]/students/STUDENT/TEACHER/METHOD/seedS
+//   RUNS/DATASET[/labelledN]/students/STUDENT[/TEACHER]/METHOD/seedS     no TEACHER: a method that needs none
 //   OUTPUT/rows/ROW.json     OUTPUT/splits/DATASET.labelledN.seedS.csv
 #include <optional>
 #include <string>

@@ -60,6 +60,7 @@ int mean_teacher_run(const DistillFlags& flags, Config& config) {
                     config.train.epochs,
                     config.optim};
   if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
+  if (!flags.part_of.empty()) return 0;
   std::vector<ReportEntry> entries;
   if (!flags.compare.empty())
     entries.push_back({config.model.arch + " alone", ModelRole::student, best_or_final(flags.compare), flags.compare});

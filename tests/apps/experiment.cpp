@@ -221,7 +221,9 @@ TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are ne
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", out = t / "out";
   write_text(file, experiment_text(t.path(), "labelled = [4, \"50%\", 0]\n") +
-                       "[[method]]\nname = \"Both\"\ndistill.semi_supervised = true\n");
+                       "[[method]]\nname = \"Both\"\ndistill.semi_supervised = true\n" +
+                       "[[method]]\nname = \"Mean\"\ndistill.semi_supervised = true\n" +
+                       "distill.method = \"mean_teacher\"\n");
   const std::string command = "experiment -q --threads 1 " + file;
   std::string list = run(command + " --list").text;
   CHECK(contains(list, "discs.labelled4.Large.Small.Both.seed1"));
@@ -245,7 +247,8 @@ TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are ne
   const Outcome o = run(command + " --only \"labelled4*seed1\"");
   CHECK_MESSAGE(o.code == 0, o.text);
   const auto rows = rows_of(out);
-  REQUIRE(rows.size() == 5);
+  REQUIRE(rows.size() == 6);
+  CHECK(!rows.at("discs.labelled4.Small.Mean.seed1").contains("teacher"));
   CHECK(read_text(out + "/splits/discs.labelled4.seed1.csv") == read_text(t / "split.csv"));
   CHECK(read_text(out + "/splits/discs.labelled4.seed2.csv") != read_text(t / "split.csv"));
   for (const auto& [id, row] : rows) {
@@ -300,7 +303,8 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   refuse(text + "[[method]]\nname = \"KD\"\n", "two [[method]] of one name");
   refuse(text + "[[method]]\ndistill.method = \"at\"\n", "without a name");
   refuse(text + "[[method]]\nname = \"alone\"\n", "the name is taken");
-  refuse("[[student]]\nname = \"S\"\n[[method]]\nname = \"KD\"\n", "methods without a teacher");
+  refuse("[data]\nlayout = \"brain\"\n[[student]]\nname = \"S\"\n[[method]]\nname = \"KD\"\n",
+         "a method without a teacher");
   refuse("name = \"x\"\n", "nothing to train");
   refuse(text, "unknown configuration key 'optim.lrr'", " --set optim.lrr=1");
   refuse(text, "no such row", " --only nothing");
