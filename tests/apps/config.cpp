@@ -221,7 +221,11 @@ TEST_CASE("every key survives a value that is not its default") {
         *v = key.limits.choices.empty()         ? "other"
              : key.limits.choices.front() == *v ? key.limits.choices.back()
                                                 : key.limits.choices.front();
-      if constexpr (std::is_same_v<T, std::vector<int>> || std::is_same_v<T, std::vector<double>>) *v = {1, 2};
+      if constexpr (std::is_same_v<T, std::vector<int>>) {
+        const int low = key.limits.low > 1 ? static_cast<int>(key.limits.low) : 1;
+        *v = {low, low + 1};
+      }
+      if constexpr (std::is_same_v<T, std::vector<double>>) *v = {1, 2};
       if constexpr (std::is_same_v<T, std::vector<std::string>>) *v = {"a", "b"};
       if constexpr (std::is_same_v<T, std::map<int, int>>) *v = {{5, 1}};
     };
@@ -230,6 +234,11 @@ TEST_CASE("every key survives a value that is not its default") {
     if (c.optim.schedule == "step") c.optim.milestones = {3};
     if (c.paraphrase.optim.schedule == "step") c.paraphrase.optim.milestones = {3};
     if (!c.data.class_names.empty()) c.model.num_classes = 2;
+    if (!c.distill.method_weights.empty() || c.distill.method_tau != 0) c.distill.method = "skd";  // of two terms
+    if (!c.distill.auto_shares.empty()) {
+      c.distill.auto_weights = 1;
+      c.distill.auto_shares = {3};
+    }
     CAPTURE(key.name);
     CHECK(parse_config(config_to_toml(c), "again.toml") == c);
     if (key.name != "model.in_channels") {
@@ -265,11 +274,12 @@ TEST_CASE("a difference lists the keys that changed and nothing else") {
 
 TEST_CASE("keys a subcommand needs") {
   Config c = parse_config("", "run.toml");
-  CHECK(contains(error_of([&] {
-                   require_keys(c, {"optim.lr", "distill.teacher"});
-                 }),
-                 "2: distill.teacher is not set: Checkpoint of the trained teacher; give it in the configuration file "
-                 "or with --set distill.teacher=..."));
+  CHECK(contains(
+      error_of([&] {
+        require_keys(c, {"optim.lr", "distill.teacher"});
+      }),
+      "2: distill.teacher is not set: Checkpoint of the trained teacher; mean_teacher needs none; give it in the "
+      "configuration file or with --set distill.teacher=..."));
   c.distill.teacher = "t.gfm";
   CHECK_NOTHROW(require_keys(c, {"optim.lr", "distill.teacher"}));
 }
