@@ -1,11 +1,12 @@
-// Times scoring of one pair of masks: bench_metrics TRUTH PREDICTION ROUNDS (NIfTI). Prints JSON: milliseconds a round
-// of HD95 alone and of every measure, one thread and all, and HD95 (medpy's rule, voxels) a class. See
-// compare_metrics.py.
+// Times scoring of one pair of masks: bench_metrics TRUTH PREDICTION ROUNDS (NIfTI). Prints JSON: wall and processor
+// milliseconds a round of HD95 alone and of every measure, one thread and all, and HD95 (medpy's rule, voxels) a class.
+// See compare_metrics.py.
 #include <omp.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -31,21 +32,24 @@ std::vector<double> hd95_of_classes(const MaskPictures& m) {
   return out;
 }
 
-template <class Work>
-std::vector<double> times(int rounds, const Work& work) {
-  std::vector<double> ms;
-  for (int i = 0; i < rounds; ++i) {
-    const auto start = Clock::now();
-    work();
-    ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
-  }
-  return ms;
-}
-
 void print(const char* name, const std::vector<double>& values, const char* end) {
   std::printf("\"%s\": [", name);
   for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.9g", i ? ", " : "", values[i]);
   std::printf("]%s", end);
+}
+
+template <class Work>
+void print_times(const std::string& name, int rounds, const Work& work) {
+  std::vector<double> wall, cpu;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = Clock::now();
+    const std::clock_t cpu_start = std::clock();  // of all threads
+    work();
+    wall.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    cpu.push_back(1000.0 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC);
+  }
+  print((name + "_ms").c_str(), wall, ", ");
+  print((name + "_cpu_ms").c_str(), cpu, ", ");
 }
 
 }  // namespace
@@ -61,10 +65,10 @@ int main(int argc, char** argv) {
     const auto alone = [&] { hd95 = hd95_of_classes(m); };
     const auto everything = [&] { score_case("volume", kClasses, m.truth, m.prediction, ScoreOptions{}); };
     std::printf("{\"threads\": %d, ", all);
-    print("hd95_ms", times(rounds, alone), ", ");
-    print("everything_ms", times(rounds, everything), ", ");
+    print_times("hd95", rounds, alone);
+    print_times("everything", rounds, everything);
     omp_set_num_threads(1);
-    print("hd95_one_thread_ms", times(rounds, alone), ", ");
+    print_times("hd95_one_thread", rounds, alone);
     print("hd95", hd95, "}\n");
   } catch (const Error& e) {
     return std::fprintf(stderr, "bench_metrics: %s\n", e.what()), static_cast<int>(e.kind());
