@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_mask_name(const std::string& name) {
+  if (name.ends_with("_preview.png")) return false;  // graphflow predict --preview
   return name.ends_with(".nii") || name.ends_with(".nii.gz") || name.ends_with(".png");
 }
 
@@ -62,6 +63,10 @@ MaskFolders pair_masks(const std::string& truth, const std::string& prediction) 
   if (folders.pairs.empty())
     bad_data("the folders have no mask in common", truth + " and " + prediction, "files of the same names",
              t.begin()->second + ", " + p.begin()->second);
+  for (const MaskFiles& f : folders.pairs)  // their distances have different units
+    if (is_nifti_name(f.truth) != is_nifti_name(folders.pairs[0].truth))
+      bad_data("volumes and pictures in one folder", truth, "masks of one kind",
+               folders.pairs[0].truth + " and " + f.truth, "score them apart");
   return folders;
 }
 

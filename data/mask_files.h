@@ -24,8 +24,9 @@ struct MaskFolders {
   std::vector<UnpairedMask> unpaired;  // in one folder only, truth first
 };
 
-// "a.nii.gz" goes with "a.nii"; other files (dataset.json, previews) are left alone, but every .nii, .nii.gz and .png
-// counts as a mask. Errors (bad_data): missing or empty, a file against a folder, two masks of one name.
+// "a.nii.gz" goes with "a.nii"; other files (dataset.json, NAME_preview.png) are left alone; every other .nii, .nii.gz
+// and .png counts as a mask. Errors (bad_data): missing or empty, a file against a folder, two masks of one name,
+// volumes and pictures together.
 MaskFolders pair_masks(const std::string& truth, const std::string& prediction);
 
 struct MaskPictures {

@@ -69,6 +69,7 @@ TEST_CASE("names and texts cannot break the page") {
   ReportData r = sample_report();
   const std::string evil = "</td><script>alert(\"1\")</script> & 'x'";
   r.title = r.subtitle = r.notes[0] = r.warnings[0] = r.distance_unit = evil;
+  r.score_notes = {evil};
   r.class_names[1] = r.models[0].name = r.references[0].name = r.curves[0].title = r.overlays[0].name = evil;
   r.curves[0].series[0].name = r.overlay_columns[0] = r.overlays[0].cells[0].caption = evil;
   r.configs[0] = {evil, evil};

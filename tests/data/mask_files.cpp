@@ -39,6 +39,7 @@ TEST_CASE("masks of two folders go together by name, the rest is told") {
   write_text(f / "truth/dataset.json", "{}");
   write_bytes(f / "prediction/a.nii.gz", gzip(small_volume().file(kVoxels)));
   write_bytes(f / "prediction/b.nii.gz", gzip(small_volume().file(kVoxels)));
+  write_png_mask(f / "prediction/a_preview.png", Mask(2, 2));
   write_bytes(f / "prediction/c.nii.gz", gzip(small_volume().file(kVoxels)));
   const MaskFolders m = pair_masks(f / "truth", f / "prediction");
   REQUIRE(m.pairs.size() == 2);
@@ -77,6 +78,8 @@ TEST_CASE("folders that hold nothing to compare") {
   CHECK(holds(message_of([&] { pair_masks(f / "truth.png", f / "pictures"); }),
               "a file cannot be held against a folder"));
   CHECK(holds(message_of([&] { pair_masks(f / "pictures", f / "others"); }), "no mask in common"));
+  write_bytes(f / "pictures/z.nii", small_volume().file(kVoxels));
+  CHECK(holds(message_of([&] { pair_masks(f / "pictures", f / "pictures"); }), "volumes and pictures in one folder"));
   write_bytes(f / "pictures/x.nii", small_volume().file(kVoxels));
   CHECK(holds(message_of([&] { pair_masks(f / "pictures", f / "pictures"); }), "two masks of one name"));
 }

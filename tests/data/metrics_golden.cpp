@@ -81,7 +81,7 @@ TEST_CASE("scores of two masks agree with medpy, MONAI and surface-distance") {
                                                      {"border_nsd_2", border_nsd(d, 2)}};
     CHECK(pair["scores"].size() == std::size(scores));
     for (const auto& [name, value] : scores) {
-      CAPTURE(name);
+      CAPTURE(std::string(name));
       CHECK(std::fabs(value - pair["scores"][name].get<double>()) < 1e-6);
     }
   }
