@@ -59,7 +59,7 @@ ReportTable case_table(const SegmentationScores& s) {
 // Of one confusion matrix. Where the protocol is pooled, the mean is its own, and the counts stand here.
 ReportTable pooled_table(const SegmentationScores& s) {
   const bool reported = s.protocol().averaging == Averaging::pooled;
-  ReportTable t{"Overlap, pooled", "", {"pooled over pixels"}, {}};
+  ReportTable t{"Overlap", "", {"pooled over pixels"}, {}};
   for (const Column& c : overlap_columns()) t.header.push_back(c.title);
   if (reported) t.header.insert(t.header.end(), kCountTitles.begin(), kCountTitles.end());
   std::vector<double> sums(overlap_columns().size());
