@@ -24,19 +24,31 @@ struct ToJson {
   }
 };
 
-}  // namespace
-
-nlohmann::json settings_json(const Config& config) {
+// The keys that differ from their defaults and that `counts` takes.
+template <class Counts>
+nlohmann::json changed(const Config& config, const Counts& counts) {
   Config copy = config, defaults;
   const std::vector<Key> keys = config_keys(copy), default_keys = config_keys(defaults);
   nlohmann::json settings = nlohmann::json::object();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const bool indifferent =
-        std::find(std::begin(kIndifferent), std::end(kIndifferent), keys[i].name) != std::end(kIndifferent);
-    if (!indifferent && value_text(keys[i].slot) != value_text(default_keys[i].slot))
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (counts(keys[i].name) && value_text(keys[i].slot) != value_text(default_keys[i].slot))
       settings[keys[i].name] = std::visit(ToJson(), keys[i].slot);
-  }
   return settings;
+}
+
+}  // namespace
+
+nlohmann::json settings_json(const Config& config) {
+  return changed(config, [](const std::string& key) {
+    return !key.starts_with("eval.") &&
+           std::find(std::begin(kIndifferent), std::end(kIndifferent), key) == std::end(kIndifferent);
+  });
+}
+
+nlohmann::json evaluation_json(const Config& config) {
+  nlohmann::json j = changed(config, [](const std::string& key) { return key.starts_with("eval."); });
+  j["eval.protocol"] = config.eval.protocol;
+  return j;
 }
 
 std::string settings_text(const Config& config) { return settings_json(config).dump(); }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
+#include "apps/config_settings.h"
 #include "apps/evaluation.h"
 #include "apps/experiment_stage.h"
 #include "apps/interrupt.h"
@@ -67,6 +68,12 @@ ordered_json cases_of(const SegmentationScores& s) {
   return list;
 }
 
+json row_made_with(const ExperimentPlan& plan, const RowPlan& row) {
+  json j = made_with(plan, row.stage);
+  j["evaluation"] = evaluation_json(plan.stages[row.stage].config);
+  return j;
+}
+
 // What every row begins with.
 ordered_json head(const ExperimentPlan& plan, const RowPlan& row, const Device& device, const char* status) {
   const StagePlan& stage = plan.stages[row.stage];
@@ -80,7 +87,7 @@ ordered_json head(const ExperimentPlan& plan, const RowPlan& row, const Device& 
   j["seed"] = row.seed;
   if (data.labelled_cases > 0) j["labelled"] = data.labelled_cases;
   j["train_cases"] = data.train_cases;
-  j["made_with"] = made_with(plan, row.stage);
+  j["made_with"] = row_made_with(plan, row);
   j["settings"] = j["made_with"]["settings"];
   j["run"] = stage.folder;
   j["device"] = describe_device(device);
@@ -149,7 +156,7 @@ RowStatus row_status(const ExperimentPlan& plan, const RowPlan& row) {
   if (!j) return s;
   s.state = j->value("status", "") == "done" ? RowState::done : RowState::failed;
   s.error = j->value("error", "");
-  if (s.state == RowState::done) s.differences = made_with_diff(j->at("made_with"), made_with(plan, row.stage));
+  if (s.state == RowState::done) s.differences = made_with_diff(j->at("made_with"), row_made_with(plan, row));
   const auto dice = [&](const char* part) -> std::optional<double> {
     if (!j->contains(part) || !j->at(part).at("dice").is_number()) return {};
     return j->at(part).at("dice").get<double>();

@@ -42,7 +42,7 @@ std::string record_file(const StagePlan& s) { return s.folder + "/stage.json"; }
 
 void diff(const std::string& above, const json& before, const json& now, std::vector<std::string>& lines) {
   const auto text = [](const json& j, const std::string& key) {
-    return j.contains(key) ? j[key].dump() : "the default";
+    return j.contains(key) ? j[key].dump() : key == "evaluation" ? "an older version's" : "the default";
   };
   std::map<std::string, bool> keys;
   for (const json* j : {&before, &now})
@@ -52,7 +52,7 @@ void diff(const std::string& above, const json& before, const json& now, std::ve
     if (key == "split" && (before[key] == "" || now[key] == "")) continue;  // the data set was not looked at
     if (nested && before.contains(key) && now.contains(key))
       diff(key == "settings" ? above : above + key + " ", before[key], now[key], lines);
-    else if (nested)
+    else if (nested && key != "evaluation")
       lines.push_back(above + (now.contains(key) ? "now with " : "now without ") + key);
     else
       lines.push_back(above + key + ": " + text(before, key) + " -> " + text(now, key));

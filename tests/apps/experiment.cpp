@@ -207,6 +207,20 @@ TEST_CASE("experiment: rows of other settings or other data are never mixed") {
   CHECK(after.at("discs.Small.alone.seed1") == before.at("discs.Small.alone.seed1"));
   CHECK(after.at("discs.Large.Small.KD.seed1")["made_with"]["teacher"]["settings"]["model.width"] == 0.2);
 
+  // Other scores of the same networks.
+  const std::string log = read_text(t / "out/runs/discs/students/Small/alone/seed1/log.txt");
+  o = run(command + " --set eval.protocol=standard");
+  CHECK_MESSAGE(contains(o.text, "2 of 2 rows done"), o.text);  // the default
+  o = run(command + " --set eval.nsd_tolerance=[3]");
+  CHECK(o.code == 2);
+  CHECK_MESSAGE(contains(o.text, "eval.nsd_tolerance"), o.text);
+  REQUIRE(run(command + " --set eval.nsd_tolerance=[3] --overwrite").code == 0);
+  after = rows_of(out);
+  CHECK(after.at("discs.Small.alone.seed1")["date"] != before.at("discs.Small.alone.seed1")["date"]);
+  CHECK(after.at("discs.Small.alone.seed1")["test"] == before.at("discs.Small.alone.seed1")["test"]);
+  CHECK(read_text(t / "out/runs/discs/students/Small/alone/seed1/log.txt") == log);
+  REQUIRE(run(command + " --overwrite").code == 0);
+
   // One picture goes from test to train.
   const std::string index = t / "data/index.csv";
   std::string table = read_text(index);
