@@ -146,11 +146,6 @@ void DistillationTask::add_graph_flow_terms(std::vector<RawTerm>& terms, const N
 void DistillationTask::add_method_terms(std::vector<RawTerm>& terms, const NetworkOutput& student,
                                         const TeacherOutput& teacher, const Batch& batch, Random& random) const {
   const Method& method = *options_.method;
-  if (method.info().needs.labels && batch.label.shape().n != batch.image.shape().n)
-    throw Error(ErrorKind::usage,
-                {"a method that needs the labels of all pictures", "distill.method = " + method.info().name,
-                 "a batch of labelled pictures", "unlabelled ones among them",
-                 "turn distill.semi_supervised off, or choose another method"});
   const TapPair& taps = options_.student_taps.front();
   const MethodInput in{
       .teacher = teacher.taps,

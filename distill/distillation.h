@@ -4,9 +4,9 @@
 // with L_vertex and L_edge summed over |L| pairs of layers,
 // or with another method (baselines/method.h), whose terms stand in place of those of Graph Flow.
 // L_adv is that of adversarial.h, whose discriminator is trained in turns with the student (task.h, opponent()). In a
-// batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE and L_Dice are of the labelled ones, all
-// other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the first warmup_steps steps. The weights
-// may be chosen by the run (term_weights.h).
+// batch of labelled and unlabelled pictures (semi-supervised, method 7) L_CE, L_Dice and a method's terms that need
+// labels are of the labelled ones, all other terms of both. w is the warm-up: it rises linearly from 0 to 1 over the
+// first warmup_steps steps. The weights may be chosen by the run (term_weights.h).
 #include "distill/adversarial.h"
 #include "distill/baselines/method.h"
 #include "distill/graph_flow.h"

@@ -31,12 +31,14 @@ class Dkd : public Method {
   using Method::Method;
   std::vector<Tensor> terms(const MethodInput& in) const override {
     const float tau = tau_or(4);
-    const Shape& s = in.student_logits.shape();
+    const Tensor student = baselines::of_labelled(in, in.student_logits),
+                 teacher = baselines::of_labelled(in, in.teacher_logits);
+    const Shape& s = student.shape();
     const Tensor target = one_hot(in.label, s.c, in.ignore_index);
     const Tensor counts = sum_to(target, {s.n, s.h, s.w, 1});
     const Tensor others = counts - target;
-    const Decoupled t = decouple((1 / tau) * in.teacher_logits, target, others);
-    const Decoupled p = decouple((1 / tau) * in.student_logits, target, others);
+    const Decoupled t = decouple((1 / tau) * teacher, target, others);
+    const Decoupled p = decouple((1 / tau) * student, target, others);
     const Tensor over = (1 / (tau * tau)) * (sum(counts) + 1e-6f);
     const Tensor binary =
         exp(t.log_target) * (t.log_target - p.log_target) + exp(t.log_rest) * (t.log_rest - p.log_rest);

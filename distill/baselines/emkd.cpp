@@ -3,7 +3,8 @@
 //   imd: mean over the batch of |A_S - A_T|^2, A = mean_c F^4 over its norm; the student's map is resized to the
 //        teacher's; both taps
 //   rad: mean (c_S - c_T)^2, c = cosine between the mean features of two classes, over all pairs of classes (published
-//        for two) and pictures; labels at the map's size; both taps. A class that a picture lacks has cosine 0.
+//        for two) and labelled pictures; labels at the map's size; both taps. A class that a picture lacks has cosine
+//        0.
 #include "distill/baselines/parts.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/losses.h"
@@ -43,11 +44,11 @@ class Emkd : public Method {
       return sum_to(square(importance(resized) - importance(teacher)), {}, 1.0f / static_cast<float>(s.n));
     });
     const Tensor rad = both([&](const Tensor& student, const Tensor& teacher) {
-      const Tensor c = contrasts(in, student);
+      const Tensor c = contrasts(in, baselines::of_labelled(in, student));
       const Shape& s = c.shape();
       // The diagonal is 1 on both sides, and each pair stands there twice.
       const float pairs = static_cast<float>(s.n * s.c * (s.c - 1));
-      return sum_to(square(c - contrasts(in, teacher)), {}, 1 / pairs);
+      return sum_to(square(c - contrasts(in, baselines::of_labelled(in, teacher))), {}, 1 / pairs);
     });
     return {kd_loss(in.student_logits, in.teacher_logits, tau_or(4), false), imd, rad};
   }

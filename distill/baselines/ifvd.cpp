@@ -1,6 +1,6 @@
 // Intra-class feature variation distillation (Wang et al., ECCV 2020): at each pixel the cosine between its feature and
 // the mean feature of its class in the picture (labels at the map's size), compared by the mean squared error, on the
-// deep taps. Pixels that are ignored do not differ.
+// deep taps of the labelled pictures. Pixels that are ignored do not differ.
 #include "distill/baselines/parts.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/matmul.h"
@@ -21,7 +21,8 @@ class Ifvd : public Method {
  public:
   using Method::Method;
   std::vector<Tensor> terms(const MethodInput& in) const override {
-    const auto [student, teacher] = baselines::at_common_size(in.student.deep, in.teacher.deep);
+    const auto [student, teacher] = baselines::at_common_size(baselines::of_labelled(in, in.student.deep),
+                                                              baselines::of_labelled(in, in.teacher.deep));
     const Tensor masks = baselines::class_rows(in, student);
     return {mean(
         square(variation(masks, baselines::pixel_rows(student)) - variation(masks, baselines::pixel_rows(teacher))))};

@@ -40,7 +40,7 @@ struct MethodInput {
   TapMaps teacher, student;
   TapMaps factors;  // the teacher's taps through the paraphrasers; empty where the method needs none
   Tensor teacher_logits, student_logits;  // (n,h,w,classes)
-  Tensor label;                           // (n,h,w,1) i32
+  Tensor label;                           // (m,h,w,1) i32, m <= n: of the first m pictures
   int ignore_index;
   Random& random;
 };
@@ -50,7 +50,8 @@ struct MethodTerm {
   double weight;  // the default
 };
 
-// What a method looks at, for the table and for the checks before a run.
+// What a method looks at, for the table and for the checks before a run. Terms that need labels speak of the pictures
+// that have them.
 struct MethodNeeds {
   bool logits = false, shallow = false, deep = false, labels = false;
   bool paraphrasers = false;  // of the teacher's taps: MethodInput::factors

@@ -44,6 +44,11 @@ MapPair at_common_size(const Tensor& student, const Tensor& teacher) {
   return {pooled(student), pooled(teacher)};
 }
 
+Tensor of_labelled(const MethodInput& in, const Tensor& map) {
+  const std::int64_t labelled = in.label.shape().n;
+  return labelled == map.shape().n ? map : slice_images(map, 0, labelled);
+}
+
 Tensor class_rows(const MethodInput& in, const Tensor& map) {
   const Tensor masks = one_hot(in.label, in.student_logits.shape().c, in.ignore_index);
   return pixel_rows(resize(masks, map.shape().h, map.shape().w, ResizeMode::nearest));

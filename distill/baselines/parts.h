@@ -27,7 +27,11 @@ struct MapPair {
 };
 MapPair at_common_size(const Tensor& student, const Tensor& teacher);
 
-// The class masks of the labels (ops/one_hot.h) at a map's size (nearest): pixel_rows, (n,1,h*w,classes).
+// Of a map or logits of a batch, the pictures that have labels: the first ones (data/batch_source.h).
+Tensor of_labelled(const MethodInput& in, const Tensor& map);
+
+// The class masks of the labels (ops/one_hot.h) at the size of a map of_labelled(), nearest: pixel_rows,
+// (n,1,h*w,classes).
 Tensor class_rows(const MethodInput& in, const Tensor& map);
 
 // Sum of p (log p - log q) over all elements.

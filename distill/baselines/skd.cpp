@@ -1,5 +1,6 @@
-// Structured knowledge distillation (Liu et al., CVPR 2019), without its holistic term, which is an adversarial one
-// (L_adv, weight 0.1) and not a loss of taps and logits: it joins where a run's adversarial term does.
+// Structured knowledge distillation (Liu et al., CVPR 2019). Its holistic term is the run's adversarial one
+// (distill/adversarial.h) and joins with it: there WGAN-GP, weight 0.1, the discriminator conditional on the picture
+// (distill.adversarial.weight and conditional).
 //   pixel: sum over the batch of -p_T log p_S, over h w
 //   pair:  maxima over half the map's height and width (2 x 2 nodes), over their norm, which is a constant;
 //          similarities A = f f^T of a picture's nodes; sum (A_S - A_T)^2 / nodes^2 / batch, on the shallow taps
@@ -45,9 +46,11 @@ class Skd : public Method {
 
 MethodInfo skd_method() {
   return {.name = "skd",
-          .title = "Structured knowledge distillation (without the adversarial term)",
+          .title = "Structured knowledge distillation",
           .year = 2019,
-          .formula = "pixel: sum -p_T log p_S / (h w); pair: mean (A_S - A_T)^2, A of 2x2 nodes, shallow taps",
+          .formula =
+              "pixel: sum -p_T log p_S / (h w); pair: mean (A_S - A_T)^2, A of 2x2 nodes, shallow taps; "
+              "holistic: distill.adversarial.weight = 0.1 with conditional = true",
           .terms = {{"pixel", 10}, {"pair", 1}},
           .needs = {.logits = true, .shallow = true},
           .two_classes = "yes",

@@ -5,6 +5,7 @@
 #include "distill/baselines/method.h"
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/shape.h"
 #include "kernels/error.h"
 #include "tests/harness/golden.h"
 #include "tests/harness/op_case.h"
@@ -157,6 +158,50 @@ TEST_CASE("distillation methods: the derivative along a random direction is the 
     const double rounding = 1e-6 * static_cast<double>(std::abs(high)) / static_cast<double>(kStep);
     CHECK(std::abs(difference - along) <= 0.02 * std::abs(difference) + 4 * rounding + 1e-6);
   });
+}
+
+TEST_CASE("distillation methods: terms that need labels speak of the labelled pictures, the others of all") {
+  Generator g(3);
+  const auto random_map = [&](const Shape& s) {
+    Array a(s);
+    normal()(a, g);
+    return to_tensor(a, Layout::dense).to(cpu_device());
+  };
+  Array ids({2, 8, 8, 1});
+  class_ids(3)(ids, g);
+  const Tensor label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
+  const TapMaps teacher{random_map({4, 4, 4, 8}), random_map({4, 4, 4, 8})},
+      student{random_map({4, 4, 4, 6}), random_map({4, 4, 4, 6})};
+  const Tensor zt = random_map({4, 8, 8, 3}), zs = random_map({4, 8, 8, 3});
+  const auto values = [&](const Method& method, std::int64_t pictures) {
+    const auto first = [&](const Tensor& t) { return slice_images(t, 0, pictures); };
+    Random random(kSeed);
+    std::vector<float> list;
+    for (const Tensor& t : method.terms({.teacher = {first(teacher.shallow), first(teacher.deep)},
+                           .student = {first(student.shallow), first(student.deep)},
+                           .factors = {},
+                           .teacher_logits = first(zt),
+                           .student_logits = first(zs),
+                           .label = label,
+                           .ignore_index = kIgnored,
+                           .random = random}))
+      list.push_back(t.item());
+    return list;
+  };
+  const std::map<std::string, std::vector<bool>> by_labels{
+      {"ifvd", {true}}, {"emkd", {false, false, true}}, {"dkd", {true, true}}};
+  for (const MethodInfo& info : methods()) {
+    INFO(info.name);
+    CHECK((by_labels.count(info.name) == 1) == info.needs.labels);
+    if (!info.needs.labels) continue;
+    const auto method = make_method(info, {{"c3", 8}, {"up7", 8}, {"x2", 6}, {"up3", 6}, 0, 3});
+    const std::vector<float> all = values(*method, 4), labelled = values(*method, 2);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      INFO(info.terms[i].name);
+      CHECK(labelled[i] > 0);
+      CHECK((std::abs(all[i] - labelled[i]) <= 1e-6f * labelled[i]) == by_labels.at(info.name)[i]);
+    }
+  }
 }
 
 TEST_CASE("distillation methods: the list is sound, wrong setups name term and layer") {

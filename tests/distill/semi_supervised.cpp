@@ -13,6 +13,7 @@
 #include "engine/ops/softmax.h"
 #include "kernels/error.h"
 #include "tests/harness/discs.h"
+#include "tests/harness/op_case.h"
 
 using namespace gf;
 using namespace gf::test;
@@ -58,6 +59,43 @@ TEST_CASE(
   CHECK(value("kd") == doctest::Approx(kd_loss(z, t).item()).epsilon(1e-5));
   CHECK(value("kd") != doctest::Approx(kd_loss(slice_images(z, 0, 2), slice_images(t, 0, 2)).item()).epsilon(1e-4));
   CHECK(value("edge") > 0);
+}
+
+TEST_CASE("semi-supervised: a step of every method") {
+  Generator g(5);
+  Array image({2, 64, 64, 1}), ids({1, 64, 64, 1});
+  normal()(image, g);
+  class_ids(3)(ids, g);
+  Batch batch;
+  batch.image = to_tensor(image, Layout::dense, DType::f32).to(cpu_device());
+  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
+  for (const MethodInfo& info : methods()) {
+    if (!info.make) continue;
+    INFO(info.name);
+    const auto teacher = make_network("fanet", {1, 3, 0.05, 0}), student = make_network("mobile_unet", {1, 3, 0.1, 0});
+    teacher->initialise(1);
+    student->initialise(2);
+    const TapPair t = teacher->default_taps(), s = student->default_taps();
+    const std::int64_t of_teacher = teacher->tap_channels(), of_student = student->tap_channels();
+    Paraphrasers paraphrasers({{of_teacher, of_teacher, of_student}});
+    paraphrasers.initialise(3);
+    DistillationOptions o;
+    o.vertex_weight = o.edge_weight = o.kd_weight = 0;
+    o.teacher_taps = {t};
+    o.student_taps = {s};
+    o.method = make_method(
+        info,
+        {{t.shallow, of_teacher}, {t.deep, of_teacher}, {s.shallow, of_student}, {s.deep, of_student}, of_student, 3});
+    o.method->initialise(4);
+    DistillationTask task(*student, *teacher, &paraphrasers, o, [] { return Validation{}; }, {});
+    Random random(1);
+    const Objective objective = task.objective(batch, random);
+    backward(objective.total());
+    for (const TermReport& term : objective.report()) CHECK_MESSAGE(std::isfinite(term.value), term.name);
+    for (const NamedTensor& p : student->parameters())
+      if (p.tensor.grad())
+        for (const float v : p.tensor.grad().to_vector()) REQUIRE(std::isfinite(v));
+  }
 }
 
 TEST_CASE("a teacher that is wrong teaches no logits there, in the pictures that have labels") {
