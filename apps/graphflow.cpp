@@ -227,7 +227,7 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   sub->add_option("--time-limit", experiment.time_limit,
                   "Stop, with everything saved, before so many seconds have passed; exit code 0, rows may be missing")
-      ->check(CLI::Range(1.0, 1e9));
+      ->check(CLI::Range(0.1, 1e9));
   sub->add_flag("--list", experiment.list, "Name the rows and what there is of each, and stop");
   sub->add_flag("--retry-failed", experiment.retry_failed, "Try failed rows again");
   sub->add_flag("--overwrite", experiment.overwrite, "Make anew what was made with other settings");

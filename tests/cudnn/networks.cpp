@@ -46,25 +46,32 @@ Calls calls_of_all_networks() {
   Calls calls;
   Random unused;
   for (const PaperSize& size : kSizes) {
-    std::vector<Shape> teacher_taps;
-    std::set<std::int64_t> student_channels{24, 64};
+    struct Pair {
+      std::vector<Shape> teacher_taps;
+      std::set<std::int64_t> student_channels;
+    };
+    std::vector<Pair> pairs(kMostTapPairs);
     for (const std::string& name : network_names()) {
       const auto net = make_network(name, {.classes = size.classes, .image_size = {size.pixels, size.pixels}});
       net->eval();
       const ConvolutionLog log;
       const NetworkOutput out = net->forward(Tensor::zeros({1, size.pixels, size.pixels, 1}), unused);
       calls.add(name + " " + std::to_string(size.pixels), log);
-      const TapPair taps = net->default_taps();
-      if (name == "fanet" || name == "transunet")
-        for (const std::string& tap : {taps.shallow, taps.deep}) teacher_taps.push_back(out.tap(tap).shape());
-      else
-        student_channels.insert(net->tap_channels());
+      for (std::size_t l = 0; l < pairs.size(); ++l) {
+        const TapPair taps = net->tap_pairs()[l];
+        if (name == "fanet" || name == "transunet")
+          for (const std::string& tap : {taps.shallow, taps.deep})
+            pairs[l].teacher_taps.push_back(out.tap(tap).shape());
+        else if (l == 0 || name != "unet")  // U-Net is a student of the published pair only
+          pairs[l].student_channels.insert(out.tap(taps.deep).shape().c);
+      }
     }
-    for (const std::int64_t factors : student_channels) {
-      const ConvolutionLog log;
-      for (const Shape& tap : teacher_taps) Paraphraser({}, tap.c, factors).reconstruct(Tensor::zeros(tap));
-      calls.add("paraphraser " + std::to_string(factors), log);
-    }
+    for (std::size_t l = 0; l < pairs.size(); ++l)
+      for (const std::int64_t factors : pairs[l].student_channels) {
+        const ConvolutionLog log;
+        for (const Shape& tap : pairs[l].teacher_taps) Paraphraser({}, tap.c, factors).reconstruct(Tensor::zeros(tap));
+        calls.add("paraphraser " + std::to_string(factors) + " of pair " + std::to_string(l + 1), log);
+      }
     const Discriminator discriminator({.channels = size.classes});
     const ConvolutionLog log;
     discriminator(Tensor::zeros({1, size.pixels, size.pixels, size.classes}));
