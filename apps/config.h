@@ -70,6 +70,7 @@ struct TrainConfig {
   double save_minutes = 10;
   double clip_norm = 0;
   bool trace_nan = false;
+  std::string on_nan = "stop";
   std::string step_graph = "auto";
   std::string amp = "off";
   bool tf32 = false;

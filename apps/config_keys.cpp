@@ -118,6 +118,10 @@ void add_train(Table& t, TrainConfig& r) {
   t.add("train.clip_norm", r.clip_norm, at_least(0), "Largest norm of the whole gradient; 0: no clipping",
         {"grad_clip", "max_norm"});
   t.add("train.trace_nan", r.trace_nan, any(), "Name the first operation that gives NaN or infinity (slower)");
+  t.add(
+      "train.on_nan", r.on_nan, one_of({"stop", "lower_lr"}),
+      "When a loss or gradient is not finite: stop, or go back to the last checkpoint with half the learning rate; the "
+      "batch is kept and the term, layer and picture are named");
   t.add("train.amp", r.amp, one_of({"off", "bf16"}),
         "Mixed precision, on the devices cuda and simt: activations and copies of the weights in bf16; weights, "
         "statistics, "

@@ -26,6 +26,8 @@ void RunObserver::started(std::int64_t first_step) {
   if (first_step > 0) note(fmt::format("resumed at step {}", first_step));
 }
 
+void RunObserver::went_back(std::int64_t step) { log_.emplace(MetricsLog::resume(folder_.path(), columns_, step)); }
+
 void RunObserver::stepped(const StepReport& r) {
   std::vector<Progress::Term> terms;
   for (const TermReport& t : r.terms) terms.emplace_back(t.name, t.value);

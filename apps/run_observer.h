@@ -21,6 +21,7 @@ class RunObserver : public TrainingObserver {
   RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every, std::vector<std::string> terms,
               std::vector<std::string> values, Talk talk);
   void started(std::int64_t first_step) override;
+  void went_back(std::int64_t step) override;
   void stepped(const StepReport& report) override;
   void pausing() override { progress_->pause(); }
   void resuming() override { progress_->resume(); }

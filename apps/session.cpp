@@ -167,6 +167,7 @@ TrainerOptions trainer_options(const Config& config, const OptimConfig& o, std::
   t.step.graph = parse_step_graph(config.train.step_graph);
   if (config.train.trace_nan && t.step.graph == StepGraphMode::automatic)
     t.step.graph = StepGraphMode::off;  // tracing reads every tensor
+  if (config.train.on_nan == "lower_lr") t.on_not_finite = OnNotFinite::lower_lr;
   t.step.shadow_weights = activation_dtype(config) == DType::bf16;
   t.eval_every = config.train.eval_every;
   t.save_every = config.train.save_every;

@@ -2,6 +2,7 @@
 // Where a training loop gets its batches: one loader (loader.h), or a labelled and an unlabelled one together
 // (paired_loader.h).
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -44,6 +45,8 @@ class BatchSource {
   virtual LoaderPosition position() const = 0;
   virtual void seek(LoaderPosition position) = 0;
   virtual std::int64_t steps_per_epoch() const = 0;
+  // Which picture of the data set the i-th of this batch is, for messages.
+  virtual std::string name_of_sample(const Batch& batch, std::size_t i) const = 0;
 };
 
 }  // namespace gf

@@ -100,6 +100,12 @@ class Loader::Impl {
     room_.notify_all();
   }
 
+  std::string name_of_sample(const Batch& batch, std::size_t i) const {
+    const Sample& s = samples_.at(batch.samples.at(i));
+    const Case& c = dataset_.cases[s.case_index];
+    return dataset_.volumes ? fmt::format("{} slice {}", c.id, c.first_slice + s.slice) : c.id;
+  }
+
   std::int64_t sample_count() const { return static_cast<std::int64_t>(samples_.size()); }
   std::int64_t steps() const {
     const std::int64_t b = options_.batch_size;
@@ -224,6 +230,7 @@ Loader::~Loader() = default;
 Batch Loader::next() { return impl_->next(); }
 LoaderPosition Loader::position() const { return impl_->position(); }
 void Loader::seek(LoaderPosition position) { impl_->seek(position); }
+std::string Loader::name_of_sample(const Batch& batch, std::size_t i) const { return impl_->name_of_sample(batch, i); }
 std::int64_t Loader::sample_count() const { return impl_->sample_count(); }
 std::int64_t Loader::steps_per_epoch() const { return impl_->steps(); }
 

@@ -48,6 +48,11 @@ void PairedLoader::seek(LoaderPosition position) {
     part->seek({next_ / part->steps_per_epoch(), next_ % part->steps_per_epoch()});
 }
 
+std::string PairedLoader::name_of_sample(const Batch& batch, std::size_t i) const {
+  const bool labelled = i < static_cast<std::size_t>(batch.label.shape().n);
+  return (labelled ? labelled_ : unlabelled_).name_of_sample(batch, i);
+}
+
 Batch PairedLoader::next() {
   const LoaderPosition at = position();
   const Batch a = labelled_.next(), b = unlabelled_.next();

@@ -15,6 +15,7 @@ class PairedLoader : public BatchSource {
   LoaderPosition position() const override;
   void seek(LoaderPosition position) override;
   std::int64_t steps_per_epoch() const override;
+  std::string name_of_sample(const Batch& batch, std::size_t i) const override;
 
  private:
   Loader labelled_, unlabelled_;

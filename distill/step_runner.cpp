@@ -54,10 +54,8 @@ StepScalars StepRunner::scalars() const {
   StepScalars s;
   s.lr = as(DType::f32, numbers_, 0);
   s.step = as(DType::i32, numbers_, 1);
-  if (options_.clip_norm > 0) {
-    s.gradient_norm = norm_.view();
-    s.clip_norm = static_cast<float>(options_.clip_norm);
-  }
+  s.gradient_norm = norm_.view();
+  s.clip_norm = static_cast<float>(options_.clip_norm);
   return s;
 }
 
@@ -113,6 +111,8 @@ void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, b
   task_.trained().train();
   task_.begin_step(step);
   if (runs_ahead(device_)) random_.set_device_offset(as(DType::i32, numbers_, 2));
+  p.random_position = random_.position();
+  p.batches = batches;
   const std::vector<Batch> inputs = place(std::move(batches));
   bool usual = graph_.has_value() && !shares && !task_.reads_on_host(step);
   for (std::size_t i = 0; usual && i < inputs.size(); ++i)
@@ -221,9 +221,18 @@ void StepRunner::take_turn() {
   opponent_->optimizer.step(s);
 }
 
+void StepRunner::restart() {
+  while (!readback_.empty()) readback_.pop();
+  pending_.clear();
+  if (graph_) {
+    graph_.emplace(device_);
+    warm_ups_ = 0;
+  }
+}
+
 StepReport StepRunner::report() {
   const std::vector<std::byte> bytes = readback_.pop();
-  const Pending p = std::move(pending_.front());
+  Pending p = std::move(pending_.front());
   pending_.pop_front();
   const auto read = [&]<class T>(std::int64_t element, T) {
     T value;
@@ -244,16 +253,20 @@ StepReport StepRunner::report() {
   }
   const auto check = [&](const char* what, const std::string& name, double value, const char* rate) {
     if (std::isfinite(value)) return;
-    fail(fmt::format("the {} is not finite", what), fmt::format("term {} at step {}", name, r.step), "a number",
-         fmt::format("{}", value),
-         fmt::format("lower {}, set train.clip_norm, or run with train.trace_nan to find the op", rate));
+    NotFiniteStep e({fmt::format("the {} is not finite", what), fmt::format("{} at step {}", name, r.step), "a number",
+                     fmt::format("{}", value), fmt::format("lower {} or set train.clip_norm", rate)},
+                    r.step);
+    e.batches = std::move(p.batches);
+    e.random_position = p.random_position;
+    throw e;
   };
   for (const TermReport& t : r.terms) {
-    check("loss", t.name, t.value, "optim.lr");
+    check("loss", "term " + t.name, t.value, "optim.lr");
     r.loss += t.value;
   }
-  for (const WatchedReport& w : r.watched) check("discriminator", w.name, w.value, "distill.adversarial.lr");
+  for (const WatchedReport& w : r.watched) check("discriminator", "term " + w.name, w.value, "distill.adversarial.lr");
   r.gradient_norm = read(options_.accumulate * kColumns, float{});
+  check("gradient", "norm", r.gradient_norm, "optim.lr");
   const Clock::time_point now = Clock::now(), since = std::max(p.start, last_report_);
   r.seconds = std::chrono::duration<double>(now - since).count() - p.not_training;
   last_report_ = now;

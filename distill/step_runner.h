@@ -15,6 +15,7 @@
 #include "engine/optim/optimizer.h"
 #include "engine/step_graph.h"
 #include "engine/transfer.h"
+#include "kernels/error.h"
 
 namespace gf {
 
@@ -37,6 +38,16 @@ struct StepReport {
   std::vector<WatchedReport> watched;  // likewise, of the opponent; no part of the loss
 };
 
+// A step with a number that is not finite. Where its gradient was not, the optimiser left out the step
+// (kernels/optimizer.h), so that the parameters are those it began with.
+class NotFiniteStep : public Error {
+ public:
+  NotFiniteStep(Parts parts, std::int64_t step) : Error(ErrorKind::failure, std::move(parts)), step(step) {}
+  std::int64_t step;                  // from 1
+  std::vector<Batch> batches;         // its own, on the host
+  std::uint64_t random_position = 0;  // before it
+};
+
 class StepRunner {
  public:
   StepRunner(TrainingTask& task, const OptimizerOptions& optimizer, const StepOptions& options, Random& random);
@@ -55,9 +66,12 @@ class StepRunner {
   bool full() const { return readback_.full(); }
   bool idle() const { return readback_.empty(); }
   bool arrived() const { return readback_.arrived(); }
-  // The oldest step's numbers, waiting where they have not arrived. Throws where a loss is not finite, naming the term,
-  // and where labels are out of range.
+  // The oldest step's numbers, waiting where they have not arrived. Throws NotFiniteStep where a loss or the gradient
+  // is not finite, naming the term, and where labels are out of range.
   StepReport report();
+  // Waits for the steps under way, whose numbers are lost, and forgets a captured step: what comes next may go on
+  // from another place.
+  void restart();
 
   // Why steps are not captured although that was asked for; empty where they are, or will be.
   const std::string& graph_refusal() const { return graph_refusal_; }
@@ -75,6 +89,8 @@ class StepRunner {
   struct Pending {
     StepReport report;
     std::vector<LabelCount> labels;  // of one micro-batch; shapes and classes
+    std::vector<Batch> batches;      // on the host
+    std::uint64_t random_position = 0;
     Clock::time_point start;
     double not_training = 0;
   };

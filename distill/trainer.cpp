@@ -1,9 +1,11 @@
 #include "distill/trainer.h"
 
 #include <chrono>
+#include <cmath>
 
 #include <fmt/format.h>
 
+#include "distill/not_finite.h"
 #include "engine/io/checkpoint.h"
 #include "engine/memory.h"
 #include "kernels/error.h"
@@ -32,14 +34,22 @@ class Run {
     // weights.
     if (due(options_.eval_every) && validated_step_ < step_) validate();
     Clock::time_point last_save = Clock::now();
+    // Somewhere to go back to.
+    if (options_.on_not_finite == OnNotFinite::lower_lr && resume_from.empty()) save("latest.gfm");
     while (step_ < options_.max_iterations) {
-      step();
-      const bool last = step_ == options_.max_iterations;
-      const bool interrupted = stop && stop->load();
-      const bool validates = last || (due(options_.eval_every) && !interrupted);
-      const bool late = options_.save_minutes > 0 && seconds_since(last_save) > 60 * options_.save_minutes;
-      const bool saves = last || interrupted || late || due(options_.save_every);
-      if (validates || saves) catch_up();
+      bool last = false, interrupted = false, validates = false, saves = false;
+      try {
+        step();
+        last = step_ == options_.max_iterations;
+        interrupted = stop && stop->load();
+        validates = last || (due(options_.eval_every) && !interrupted);
+        const bool late = options_.save_minutes > 0 && seconds_since(last_save) > 60 * options_.save_minutes;
+        saves = last || interrupted || late || due(options_.save_every);
+        if (validates || saves) catch_up();
+      } catch (const NotFiniteStep& e) {
+        go_back(e);
+        continue;
+      }
       if (validates) validate();
       if (saves) {
         save("latest.gfm");
@@ -62,13 +72,40 @@ class Run {
     const bool shares = options_.measure_shares && epoch != shared_epoch_;
     if (shares) shared_epoch_ = epoch;
     if (runner_.full()) report();
-    const double lr = options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
+    const double lr = rate_factor() * options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
     runner_.run(std::move(micro_batches), step_, lr, shares);
     if (const std::string text = task_.remark(); !text.empty()) observer_.note(text);
     if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
     while (runner_.arrived()) report();
   }
+
+  // Keeps the batch, tells what is known, and goes back to the last checkpoint or throws.
+  void go_back(const NotFiniteStep& e) {
+    const NotFinitePlace place = find_not_finite(task_, e, random_.seed());
+    Error::Parts parts = e.parts();
+    if (!place.what.empty()) parts.found += ", first in " + place.what;
+    if (place.sample) {
+      const Batch& batch = e.batches[place.micro_batch];
+      parts.found +=
+          fmt::format(", picture {} of the batch: {}", *place.sample, batches_.name_of_sample(batch, *place.sample));
+    }
+    const std::string file = fmt::format("{}/not_finite_step{}.safetensors", options_.checkpoints, e.step);
+    save_batches(file, e, batches_, parts.found);
+    parts.found += fmt::format("; its batch is kept in {}", file);
+    if (place.in_data) parts.remedy = "look at this picture; graphflow verify finds others like it";
+    const bool goes_back = options_.on_not_finite == OnNotFinite::lower_lr && !place.in_data;
+    if (!goes_back || halvings_ == kMostHalvings) throw Error(e.kind(), parts);
+    runner_.restart();
+    const int halvings = halvings_ + 1;
+    restore(options_.checkpoints + "/latest.gfm");
+    halvings_ = halvings;
+    parts.remedy = fmt::format("going on from step {} with the learning rate times {}", step_, rate_factor());
+    observer_.note(Error(e.kind(), parts).what());
+    observer_.went_back(step_);
+  }
+
+  double rate_factor() const { return std::ldexp(1.0, -halvings_); }
 
   void report() {
     const StepReport r = runner_.report();
@@ -128,6 +165,7 @@ class Run {
     state.entries["trainer.shared_epoch"] = std::to_string(shared_epoch_);
     state.entries["trainer.validated_step"] = std::to_string(validated_step_);
     state.entries["trainer.best_step"] = std::to_string(best_step_);
+    if (halvings_ > 0) state.entries["trainer.halvings"] = std::to_string(halvings_);
     for (const auto& [name, value] : metrics_) state.entries["metric." + name] = fmt::format("{:.6g}", value);
     if (best_score_) state.entries["trainer.best_score"] = fmt::format("{}", *best_score_);
     const std::string path = options_.checkpoints + "/" + name;
@@ -172,6 +210,7 @@ class Run {
     batches_.seek({number("trainer.loader_epoch"), number("trainer.loader_step")});
     shared_epoch_ = number("trainer.shared_epoch");
     best_step_ = number("trainer.best_step");
+    halvings_ = entry("trainer.halvings").empty() ? 0 : static_cast<int>(number("trainer.halvings"));
     validated_step_ = entry("trainer.validated_step").empty() ? step_ : number("trainer.validated_step");
     if (const std::string best = entry("trainer.best_score"); !best.empty()) best_score_ = std::stod(best);
     const std::string prefix = "metric.";
@@ -189,6 +228,7 @@ class Run {
   StepRunner runner_;
   bool told_ = false;  // how steps run
   std::int64_t first_step_ = 0;
+  int halvings_ = 0;  // of the learning rate, after steps that were not finite
   std::int64_t step_ = 0, best_step_ = 0, validated_step_ = 0, shared_epoch_ = -1;
   std::optional<double> best_score_;
   std::map<std::string, double> metrics_;  // of the last validation

@@ -1,5 +1,6 @@
 #include "engine/autograd.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <queue>
@@ -10,7 +11,6 @@
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
-#include "kernels/error.h"
 
 namespace gf {
 
@@ -32,14 +32,20 @@ thread_local bool walking = false;  // inside an op's backward, whose own ops ar
 std::atomic<std::uint64_t> next_sequence{0};
 std::atomic<bool> nan_tracing{false};
 
-void check_finite(const char* op, const char* direction, const Tensor& t) {
+void check_finite(const Tensor& t, NotFiniteError::Place place) {
   if (t.dtype() != DType::f32 && t.dtype() != DType::bf16) return;
   const std::vector<float> v = t.to_vector();
-  for (std::size_t i = 0; i < v.size(); ++i)
-    if (!std::isfinite(v[i]))
-      fail("not finite", std::string(op) + " (" + direction + "), tensor " + t.shape().str(), "finite values",
-           std::to_string(v[i]) + " at element " + std::to_string(i),
-           "lower the learning rate, clip gradients (train.clip_norm) or look at the input");
+  const auto bad = std::find_if(v.begin(), v.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == v.end()) return;
+  place.shape = t.shape();
+  place.element = bad - v.begin();
+  throw NotFiniteError(std::move(place), *bad);
+}
+
+std::vector<std::shared_ptr<GradientSlot>> slots_of(const std::vector<Tensor>& tensors) {
+  std::vector<std::shared_ptr<GradientSlot>> slots;
+  for (const Tensor& t : tensors) slots.push_back(t ? t.slot() : nullptr);
+  return slots;
 }
 
 }  // namespace
@@ -77,11 +83,18 @@ bool recording() { return recording_on; }
 NoGrad::NoGrad() : previous_(recording_on) { recording_on = false; }
 NoGrad::~NoGrad() { recording_on = previous_; }
 void trace_nan(bool on) { nan_tracing = on; }
+bool tracing_nan() { return nan_tracing; }
+NotFiniteError::NotFiniteError(Place place, float value)
+    : Error(ErrorKind::failure,
+            {"not finite", place.op + (place.backward ? " (backward)" : " (forward)") + ", tensor " + place.shape.str(),
+             "finite values", std::to_string(value) + " at element " + std::to_string(place.element),
+             "lower the learning rate, clip gradients (train.clip_norm) or look at the input"}),
+      place_(std::move(place)) {}
 TapeObserver::TapeObserver() : previous_(observer) { observer = this; }
 TapeObserver::~TapeObserver() { observer = previous_; }
 
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward backward, Differentiable order) {
-  if (nan_tracing && !walking) check_finite(op, "forward", y);
+  if (nan_tracing && !walking) check_finite(y, {op, false, {}, 0, slots_of(inputs)});
   if (!recording_on) return y;
   bool wanted = false;
   for (const Tensor& t : inputs) wanted = wanted || (t && t.requires_grad());
@@ -90,7 +103,7 @@ Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward bac
   auto node = std::make_shared<TapeNode>();
   node->op = op;
   node->sequence = next_sequence++;
-  for (const Tensor& t : inputs) node->inputs.push_back(t ? t.slot() : nullptr);
+  node->inputs = slots_of(inputs);
   node->backward = std::move(backward);
   node->order = order;
   auto slot = std::make_shared<GradientSlot>();
@@ -207,7 +220,7 @@ class Walk {
       if (dx[i].dtype() != inputs[i]->dtype)
         fail("gradient of a wrong dtype", std::string("op ") + node.op + ", input " + std::to_string(i),
              name_of(inputs[i]->dtype), name_of(dx[i].dtype()), "this is a mistake in the op's backward");
-      if (nan_tracing) check_finite(node.op, "backward", dx[i]);
+      if (nan_tracing) check_finite(dx[i], {node.op, true, {}, 0, inputs});
       add(inputs[i], std::move(dx[i]));
     }
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
+#include "kernels/error.h"
 
 namespace gf {
 
@@ -59,8 +60,25 @@ void backward(const Tensor& y, bool retain_tape = false);
 std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& wrt, const Tensor& dy = {},
                               bool create_graph = false, bool retain_tape = false);
 
-// While on, the first NaN or inf made by an op, forwards or backwards, throws with the op's name and shapes.
+// While on, the first NaN or inf made by an op, forwards or backwards, throws NotFiniteError.
 void trace_nan(bool on);
+bool tracing_nan();
+
+class NotFiniteError : public Error {
+ public:
+  struct Place {
+    std::string op;
+    bool backward = false;
+    Shape shape;                                        // of the op's result, or of the gradient it hands on
+    std::int64_t element = 0;                           // the first that is not finite
+    std::vector<std::shared_ptr<GradientSlot>> inputs;  // of the op; null for those without a slot
+  };
+  NotFiniteError(Place place, float value);
+  const Place& place() const { return place_; }
+
+ private:
+  Place place_;
+};
 
 // While alive, collects the names of all ops recorded on this thread (tests use it to prove that each has a case).
 class TapeObserver {

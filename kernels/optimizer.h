@@ -13,10 +13,10 @@ namespace gf {
 struct StepScalars {
   ConstView lr;    // float32 scalar: the learning rate
   ConstView step;  // int32 scalar: which step this is, from 1; decides SGD's first_step too. Not checked
-  // float32 scalar: the norm of all gradients. They are scaled by min(1, clip_norm / (norm + 1e-6)), the rule of
-  // PyTorch's clip_grad_norm_; a NaN stays NaN.
+  // float32 scalar: the norm of all gradients. Where it is not finite the step is left out: every buffer stays as it
+  // is. Gradients are scaled by min(1, clip_norm / (norm + 1e-6)), the rule of PyTorch's clip_grad_norm_.
   ConstView gradient_norm;
-  float clip_norm = 0;
+  float clip_norm = 0;  // 0: not scaled
 };
 
 struct SgdShape {

@@ -1,5 +1,6 @@
 #pragma once
 // What the bodies of optimizer.h share: checks, the numbers of one step, the arithmetic of one element.
+#include <cfloat>
 #include <cmath>
 
 #include "kernels/check.h"
@@ -25,8 +26,8 @@ inline void require_scalars(const char* kernel, const StepScalars& s) {
   if (s.step.data != nullptr) require_step(kernel, s.step);
   if (s.gradient_norm.data == nullptr) return;
   require_scalar(kernel, "gradient_norm", s.gradient_norm);
-  if (!(s.clip_norm > 0.0f))
-    fail(std::string(kernel) + ": clip_norm", describe("gradient_norm", s.gradient_norm), "a number above 0",
+  if (!(s.clip_norm >= 0.0f))
+    fail(std::string(kernel) + ": clip_norm", describe("gradient_norm", s.gradient_norm), "0 or more",
          std::to_string(s.clip_norm));
 }
 
@@ -81,9 +82,10 @@ struct ScalarPointers {
         clip_norm(s.clip_norm) {}
 
   bool given() const { return lr != nullptr || step != nullptr || norm != nullptr; }
-  // What the gradients are multiplied by; the comparison lets a NaN through.
+  GF_HOST_DEVICE bool skips() const { return norm != nullptr && !(*norm <= FLT_MAX); }
+  // What the gradients are multiplied by.
   GF_HOST_DEVICE float clip() const {
-    if (norm == nullptr) return 1.0f;
+    if (norm == nullptr || clip_norm == 0.0f) return 1.0f;
     const float factor = clip_norm / (*norm + 1e-6f);
     return factor > 1.0f ? 1.0f : factor;
   }
@@ -95,7 +97,7 @@ struct ScalarPointers {
 //      p -= lr * (nesterov ? g + momentum * buffer : buffer);  without momentum p -= lr * g
 struct SgdFactors {
   float lr, momentum, decay, clip;
-  bool first, nesterov;
+  bool first, nesterov, skip;
 
   SgdFactors() = default;
   GF_HOST_DEVICE SgdFactors(const SgdShape& s, const ScalarPointers& read)
@@ -104,7 +106,8 @@ struct SgdFactors {
         decay(static_cast<float>(s.weight_decay)),
         clip(read.clip()),
         first(read.step != nullptr ? *read.step == 1 : s.first_step),
-        nesterov(s.nesterov) {}
+        nesterov(s.nesterov),
+        skip(read.skips()) {}
 
   GF_HOST_DEVICE float gradient(float g, float p) const { return clip * g + decay * p; }
   GF_HOST_DEVICE void plain(float g, float& p) const { p -= lr * gradient(g, p); }
@@ -119,6 +122,7 @@ struct SgdFactors {
 //       p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps);   decoupled: first p *= 1 - lr * decay
 struct AdamFactors {
   float step_size, root2, blend1, beta2, blend2, eps, decay, shrink, clip;
+  bool skip;
 
   AdamFactors() = default;
   GF_HOST_DEVICE AdamFactors(const AdamShape& s, const ScalarPointers& read)
@@ -127,7 +131,8 @@ struct AdamFactors {
         blend2(static_cast<float>(1.0 - s.beta2)),
         eps(static_cast<float>(s.eps)),
         decay(s.decoupled ? 0.0f : static_cast<float>(s.weight_decay)),
-        clip(read.clip()) {
+        clip(read.clip()),
+        skip(read.skips()) {
     const double rate = read.lr != nullptr ? static_cast<double>(*read.lr) : s.lr;
     const double step = static_cast<double>(read.step != nullptr ? std::int64_t{*read.step} : s.step);
     step_size = static_cast<float>(rate / (1.0 - std::pow(s.beta1, step)));

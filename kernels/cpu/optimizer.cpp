@@ -47,6 +47,7 @@ void sgd_step(const Cpu&, const SgdShape& s, ConstView gradient, View parameter,
               const StepScalars& scalars, View shadow) {
   optim::require_sgd(s, gradient, parameter, momentum_buffer, scalars, shadow);
   const optim::SgdFactors f(s, optim::ScalarPointers(scalars));
+  if (f.skip) return;
   const float* g = data_as<float>(gradient);
   float *p = data_as<float>(parameter), *buffer = data_as<float>(momentum_buffer);
   if (s.momentum == 0.0) return for_each_element(parameter, shadow, [=](std::int64_t i) { f.plain(g[i], p[i]); });
@@ -57,6 +58,7 @@ void adam_step(const Cpu&, const AdamShape& s, ConstView gradient, View paramete
                View second_moment, const StepScalars& scalars, View shadow) {
   optim::require_adam(s, gradient, parameter, first_moment, second_moment, scalars, shadow);
   const optim::AdamFactors f(s, optim::ScalarPointers(scalars));
+  if (f.skip) return;
   const float* g = data_as<float>(gradient);
   float *p = data_as<float>(parameter), *m = data_as<float>(first_moment), *v = data_as<float>(second_moment);
   for_each_element(parameter, shadow, [=](std::int64_t i) { f.update(g[i], p[i], m[i], v[i]); });

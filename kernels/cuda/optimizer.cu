@@ -98,6 +98,8 @@ __global__ void gf_optimizer_kernel(typename Rule::Factors given, const typename
   const std::int64_t at = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * kWidth;
   if (at >= b.count) return;
   const typename Rule::Factors f = read != nullptr ? *read : given;
+  if constexpr (requires { f.skip; })
+    if (f.skip) return;
   if (at + kWidth <= b.count) return update<Rule, kWidth>(f, b, at);
   for (std::int64_t i = at; i < b.count; ++i) update<Rule, 1>(f, b, i);
 }

@@ -13,75 +13,12 @@
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
 #include "kernels/error.h"
+#include "tests/distill/disc_run.h"
 #include "tests/distill/layer_pairs.h"
-#include "tests/harness/discs.h"
 #include "tests/harness/weights.h"
 
 using namespace gf;
 using namespace gf::test;
-
-namespace {
-
-const Dataset& discs() {
-  static const TemporaryFolder folder;
-  static const Dataset dataset = [] {
-    write_discs(folder.path(), 24, 40);
-    return open_discs(folder.path());
-  }();
-  return dataset;
-}
-
-LoaderOptions loader_options() {
-  LoaderOptions o;
-  o.batch_size = 4;
-  o.threads = 2;
-  o.seed = 5;
-  o.augmentation.rotation_degrees = 20;
-  o.augmentation.hflip = true;
-  return o;
-}
-
-TrainerOptions options(const std::string& folder, std::int64_t steps) {
-  TrainerOptions o;
-  o.max_iterations = steps;
-  o.optimizer.lr = 3e-3;
-  o.checkpoints = folder;
-  o.eval_every = 5;
-  o.save_every = 0;
-  return o;
-}
-
-struct Recorder : TrainingObserver {
-  std::vector<StepReport> steps;
-  std::vector<double> scores;
-  std::atomic<bool>* stop = nullptr;
-  std::int64_t stop_at = -1;
-  void stepped(const StepReport& r) override {
-    steps.push_back(r);
-    if (stop && r.step == stop_at) *stop = true;
-  }
-  void validated(std::int64_t, const Validation& v, bool) override { scores.push_back(v.score); }
-};
-
-struct Supervised {
-  std::unique_ptr<Network> network;
-  std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
-  std::unique_ptr<SupervisedTask> task;
-
-  explicit Supervised(const std::string& arch, double width, float dropout = 0, const Device& device = cpu_device(),
-                      DType activations = DType::f32) {
-    const NetworkOptions o{1, 2, width, dropout};
-    network = make_network(arch, o);
-    network->initialise(3);
-    network->to(device);
-    const NetworkDescription d{arch, o, discs().class_names, discs().preprocessing};
-    task = std::make_unique<SupervisedTask>(
-        *network, SupervisedOptions{.ce = 0.5, .dice = 0.5, .activations = activations},
-        [this] { return segmentation_validation(*network, validation, discs()); }, d.to_entries());
-  }
-};
-
-}  // namespace
 
 TEST_CASE("a network learns discs, and the checkpoint alone gives the same masks") {
   const TemporaryFolder folder;
@@ -311,15 +248,4 @@ TEST_CASE("distillation warms up and refuses to run without paraphrasers") {
   d.vertex_weight = 1;
   CHECK_THROWS_WITH_AS(DistillationTask(*student, *teacher, nullptr, d, [] { return Validation{}; }, {}),
                        doctest::Contains("graphflow paraphrase"), Error);
-}
-
-TEST_CASE("a loss that is not finite stops the run and names the term") {
-  const TemporaryFolder folder;
-  Supervised run("mobile_unet", 0.1);
-  for (const NamedTensor& p : run.network->parameters())
-    if (p.name == "head2.bias") p.tensor.mutable_data()[0] = NAN;
-  Loader loader(discs(), Split::train, loader_options());
-  Recorder recorder;
-  CHECK_THROWS_WITH_AS(run_training(*run.task, loader, options(folder.path(), 3), recorder),
-                       doctest::Contains("term ce at step 1"), Error);
 }
