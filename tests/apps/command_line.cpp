@@ -21,16 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 // Starts the program and returns at once; what it prints goes to `log`.
-pid_t start(const std::string& arguments, const std::string& log = "/dev/null") {
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string command = "exec " + kProgram + " " + arguments + " >" + log + " 2>&1";
-    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  return child;
-}
-
 bool wait_for(const std::string& file) {
   for (int i = 0; i < 1200; ++i) {
     if (fs::exists(file)) return true;

@@ -63,16 +63,6 @@ json numbers_of(const json& row) {
   return kept;
 }
 
-pid_t start(const std::string& arguments) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string command = "exec " + kProgram + " " + arguments + " >/dev/null 2>&1";
-    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  return child;
-}
-
 int finish(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);

@@ -2,6 +2,7 @@
 // The program as a user runs it.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -27,6 +28,17 @@ inline Outcome run(const std::string& arguments) {
   for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) text.append(buffer.data(), n);
   const int status = pclose(pipe);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+}
+
+// Beside the test, which waits for it or kills it.
+inline pid_t start(const std::string& arguments, const std::string& log = "/dev/null") {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string command = "exec " + kProgram + " " + arguments + " >" + log + " 2>&1";
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  return child;
 }
 
 // A data set of 18 pictures of 40 x 40 in folder/data, and the configuration of a short run on it.

@@ -1,0 +1,12 @@
+// Pictures (PNG, JPEG, BMP, by content) and PNG masks.
+#include "data/image.h"
+#include "data/png.h"
+#include "tests/fuzz/target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace gf;
+  const fuzz::InputAsFile file(data, size, ".png");
+  fuzz::refuses_or_reads([&] { to_channels(read_image(file.path()), 3, file.path()); });
+  fuzz::refuses_or_reads([&] { read_png_mask(file.path()); });
+  return 0;
+}
