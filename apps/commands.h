@@ -53,6 +53,18 @@ struct SplitFlags {
   int folds = 0;
   bool overwrite = false;
 };
+struct VerifyFlags {
+  std::string config, input, json, html;  // input: a folder without a configuration; json, html: files to write
+  std::vector<std::string> sets;
+  bool strict = false;  // warnings count as errors
+  int threads = 0;
+};
+struct PreviewFlags {
+  std::string config, run, output = "preview.png", split = "train";  // run: a run folder, in place of a configuration
+  std::vector<std::string> sets, cases;                              // cases: ids; empty: all
+  int count = 16, columns = 0, scale = 0;                            // 0: what fits
+  bool unaugmented = false;
+};
 struct InfoFlags {
   std::string subject;  // empty, a network's name, or a file
   double width = 1;
@@ -98,6 +110,8 @@ int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
 int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
+int verify_command(const VerifyFlags& flags);
+int preview_command(const PreviewFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
 int experiment_command(const ExperimentFlags& flags);

@@ -15,10 +15,16 @@
 namespace gf {
 
 struct AugmentConfig {
-  bool hflip = false, vflip = false, rot90 = false;
-  double rotation_deg = 0;
-  double zoom = 0;
+  bool hflip = false, vflip = false, rot90 = false, flip_or_rotate = false;
+  double rotation_deg = 0, rotation_share = 1;
+  double zoom = 0, zoom_share = 1;
   double intensity = 0;
+  double noise = 0, noise_share = 0.1;
+  double blur = 0, blur_share = 0.2;
+  double brightness = 0, brightness_share = 0.15;
+  double contrast = 0, contrast_share = 0.15;
+  double low_resolution = 1, low_resolution_share = 0.25;
+  double gamma = 0, gamma_share = 0.3, gamma_inverted_share = 0.1;
 
   bool operator==(const AugmentConfig&) const = default;
 };
@@ -32,13 +38,20 @@ struct DataConfig {
   std::vector<std::string> class_names;
   int channels = 1;
   std::string normalisation = "percentile";
+  std::vector<double> clip;
+  std::vector<double> percentiles = {0.5, 99.5};
   int slice_axis = 2;
   int shrink = 1;
+  std::vector<int> resize;
+  int resize_order = 3;
+  std::string zoom_border = "clamp";
   int pad_multiple = 0;
   std::vector<int> pad_to;
   int cache_mb = 2048;
   int workers = 1;
   std::string augment_on = "loader";
+  std::string augment_preset = "none";
+  bool augment_before_resize = false;
   AugmentConfig augment;
 
   bool operator==(const DataConfig&) const = default;
@@ -195,8 +208,8 @@ struct Config {
 };
 
 // Defaults, then the file (none where `path` is empty), then each "a.b=c" in order. What the rest decides is filled in:
-// model.in_channels from data.channels, model.num_classes from data.class_names (where there are none it stays 0, for
-// the data set to fill), output.dir from the file's name.
+// [data.augment] from data.augment_preset, model.in_channels from data.channels, model.num_classes from
+// data.class_names (where there are none it stays 0, for the data set to fill), output.dir from the file's name.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 
 // The same from text, as stored in a checkpoint; `name` stands for the file in messages.

@@ -66,6 +66,25 @@ void check_auto_weights(const Config& c, const Where& where) {
            fmt::format("at most {} (train.max_iterations)", c.train.max_iterations), std::to_string(d.auto_weights));
 }
 
+// What kernels/augment.h cannot do.
+void check_augmentation(const Config& c, const Where& where) {
+  if (c.data.augment_on != "device") return;
+  const AugmentConfig& a = c.data.augment;
+  const std::pair<const char*, bool> loader_only[] = {
+      {"data.augment.noise", a.noise != 0},
+      {"data.augment.blur", a.blur != 0},
+      {"data.augment.brightness", a.brightness != 0},
+      {"data.augment.contrast", a.contrast != 0},
+      {"data.augment.low_resolution", a.low_resolution != 1},
+      {"data.augment.gamma", a.gamma != 0},
+      {"data.augment_before_resize", c.data.augment_before_resize && !c.data.resize.empty()}};
+  for (const auto& [key, used] : loader_only)
+    if (used)
+      refuse(std::string(key) + " is made by the loader's threads only", where("data.augment_on"),
+             "data.augment_on = \"loader\"", "\"device\"",
+             "the device makes flips, turns, zooms and data.augment.intensity");
+}
+
 }  // namespace
 
 std::vector<std::string> distillation_terms(const Config& c) {
@@ -102,6 +121,12 @@ void check_config(const Config& c, const Origins& origins, const std::string& fi
     if (entries != 0 && entries != wanted) refuse("wrong " + key, where(key), of, fmt::format("{} entries", entries));
   };
   entries_of("data.pad_to", c.data.pad_to.size(), 2, "height and width, or none");
+  entries_of("data.resize", c.data.resize.size(), 2, "height and width, or none");
+  entries_of("data.clip", c.data.clip.size(), 2, "low and high, or none");
+  if (c.data.percentiles.size() != 2)
+    refuse("wrong data.percentiles", where("data.percentiles"), "two percentiles",
+           fmt::format("{} entries", c.data.percentiles.size()));
+  check_augmentation(c, where);
   entries_of("model.image_size", c.model.image_size.size(), 2, "height and width, or none");
   check_layers(c, where);
   check_method(c, where);

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "apps/augment_presets.h"
 #include "data/metrics/protocol.h"
+#include "data/preprocess.h"
 #include "distill/baselines/method.h"
 #include "models/network.h"
 
@@ -45,12 +47,30 @@ void add_data(Table& t, DataConfig& d) {
         {"classes", "labels"});
   t.add("data.channels", d.channels, between(1, 64),
         "1: gray, 3: RGB, pictures are turned into it; of volumes: as many as the files hold", {"input_channels"});
-  t.add("data.normalisation", d.normalisation, one_of({"none", "minmax", "percentile", "zscore"}),
-        "Intensities of each volume or picture: as stored; to 0..1 by its extremes or by its percentiles 0.5 and 99.5; "
-        "or to mean 0 and deviation 1",
-        {"normalization", "normalize"});
+  t.add(
+      "data.normalisation", d.normalisation, one_of(normalisation_names()),
+      "Intensities of each volume or picture: as stored; to 0..1 by its extremes or by data.percentiles; to mean 0 and "
+      "deviation 1; to 0..1 by data.clip; divided by 255; or by ImageNet's means and deviations (8-bit RGB)",
+      {"normalization", "normalize"});
+  t.add(
+      "data.clip", d.clip, any(),
+      "Window [low, high] that intensities are cut to before they are normalised, [-125, 275] for the abdomen in a CT; "
+      "empty: none",
+      {"window", "hu_window", "clip_values"});
+  t.add("data.percentiles", d.percentiles, between(0, 100), "The two of normalisation percentile");
   t.add("data.slice_axis", d.slice_axis, between(0, 2), "Of volumes: voxel axis that counts the slices, 0 = x");
   t.add("data.shrink", d.shrink, between(1, 16), "Slices and pictures are made smaller by this whole factor");
+  t.add("data.resize", d.resize, between(1, 16384),
+        "Height and width that slices and pictures are resized to by splines, as scipy.ndimage.zoom does; masks come "
+        "back at the file's size by the nearest pixel; empty: their own size",
+        {"img_size", "input_size", "target_size"});
+  t.add("data.resize_order", d.resize_order, between(0, 3),
+        "Of data.resize, for pictures: 0 nearest, 1 linear, 3 cubic; labels are always taken by 0", {"order"});
+  t.add(
+      "data.zoom_border", d.zoom_border, one_of({"clamp", "scipy"}),
+      "Of data.resize: scipy fills the last row and column with 0 where rounding puts them outside, as SciPy does for "
+      "512 to 224",
+      {"zoom_compat"});
   t.add("data.pad_multiple", d.pad_multiple, between(0, 1024),
         "Height and width are padded to a multiple of this, results cropped back; 0: the network's stride");
   t.add("data.pad_to", d.pad_to, between(1, 16384),
@@ -63,16 +83,44 @@ void add_data(Table& t, DataConfig& d) {
   t.add("data.augment_on", d.augment_on, one_of({"loader", "device"}),
         "Who changes the pictures: the threads that prepare batches, or the device that trains; the results are the "
         "same");
+  t.add("data.augment_preset", d.augment_preset, one_of(augment_preset_names()),
+        "A known recipe for [data.augment]; keys given there go before it", {"augmentation"});
+  t.add("data.augment_before_resize", d.augment_before_resize, any(),
+        "With data.resize: change the pictures as they are stored, then resize them, as TransUNet does; false: faster");
   AugmentConfig& a = d.augment;
   t.add("data.augment.hflip", a.hflip, any(), "Left-right, every second time");
   t.add("data.augment.vflip", a.vflip, any(), "Upside down, every second time");
   t.add("data.augment.rot90", a.rot90, any(), "A multiple of 90 degrees; of pictures that are not square, 180 only");
+  t.add("data.augment.flip_or_rotate", a.flip_or_rotate, any(),
+        "TransUNet's choice: half of the pictures get the quarter turns and one of the flips, half of the others the "
+        "rotation, none both");
   t.add("data.augment.rotation_deg", a.rotation_deg, between(0, 180), "Turn by up to this many degrees either way",
         {"rotate", "degrees"});
-  t.add("data.augment.zoom", a.zoom, between(0, 4), "Larger or smaller by up to a factor of 1 + this");
+  t.add("data.augment.rotation_share", a.rotation_share, between(0, 1), "Share of the pictures that are turned");
+  t.add("data.augment.zoom", a.zoom, between(0, 4), "Larger or smaller by up to a factor of 1 + this", {"scale"});
+  t.add("data.augment.zoom_share", a.zoom_share, between(0, 1), "Share of the pictures that are zoomed");
   t.add("data.augment.intensity", a.intensity, between(0, 1),
         "Gain within 1 +- this, offset within +- half of it (of the range), gamma by up to a factor of 1 + this",
         {"brightness", "contrast"});
+  const auto change = [&](const char* name, double& size, Limits limits, std::string doc, double& share) {
+    const std::string key = std::string("data.augment.") + name;
+    t.add(key, size, std::move(limits), std::move(doc));
+    t.add(key + "_share", share, between(0, 1), "Share of the pictures that get it");
+  };
+  change("noise", a.noise, between(0, 10),
+         "Normal noise of a variance up to this times the picture's own; this and what follows with data.augment_on = "
+         "\"loader\" only",
+         a.noise_share);
+  change("blur", a.blur, between(0, 100), "Gaussian blur of a sigma from 0.5 to this, in pixels", a.blur_share);
+  change("brightness", a.brightness, between(0, 1), "Intensities times 1 +- this", a.brightness_share);
+  change("contrast", a.contrast, between(0, 1), "Distances from the mean times 1 +- this, within the range there was",
+         a.contrast_share);
+  change("low_resolution", a.low_resolution, above_to(0, 1), "Down to this share of height and width, and back; 1: off",
+         a.low_resolution_share);
+  change("gamma", a.gamma, between(0, 10), "Exponent up to a factor of 1 + this, mean and deviation stay as they were",
+         a.gamma_share);
+  t.add("data.augment.gamma_inverted_share", a.gamma_inverted_share, between(0, 1),
+        "Share of the pictures that get another such exponent, inverted");
 }
 
 void add_model(Table& t, ModelConfig& m) {

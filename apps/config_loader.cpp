@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 
+#include "apps/augment_presets.h"
 #include "apps/did_you_mean.h"
 #include "kernels/error.h"
 
@@ -185,6 +186,7 @@ void ConfigLoader::override_with(const std::string& setting) {
 }
 
 void ConfigLoader::finish(const std::string& name) {
+  apply_augment_preset(config_, origins_);
   if (config_.model.in_channels == 0) config_.model.in_channels = config_.data.channels;
   if (config_.model.num_classes == 0) config_.model.num_classes = static_cast<int>(config_.data.class_names.size());
   if (config_.output.dir.empty()) {

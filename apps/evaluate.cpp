@@ -29,6 +29,22 @@ EvaluateFlags with_protocol(EvaluateFlags flags) {
   return flags;
 }
 
+// What the size the network sees its pictures at means for the scores.
+void note_the_size(const std::vector<PreparedCase>& cases, const Dataset& dataset, const Protocol& protocol) {
+  const Preprocessing& p = dataset.preprocessing;
+  if (p.resizes() || p.shrink > 1) {
+    const std::string size =
+        p.resizes() ? fmt::format("{}x{}", p.resize_width, p.resize_height) : fmt::format("1/{} of the size", p.shrink);
+    fmt::print("ceiling: the truth taken to {} and back scores a mean Dice of {:.4f}\n", size,
+               round_trip_scores(cases, dataset, protocol).mean_dice());
+  }
+  if (protocol.name == "transunet" && dataset.volumes && !p.resizes())
+    fmt::print(
+        stderr,
+        "note: TransUNet's test takes slices to 224x224 and masks back; this model was trained without data.resize "
+        "and is scored as it predicts\n");
+}
+
 int evaluate_model(const EvaluateFlags& flags) {
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile file = load_network(flags.model, device);
@@ -59,6 +75,7 @@ int evaluate_model(const EvaluateFlags& flags) {
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
   const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol);
   report_scores(flags, evaluation.scores, "split " + flags.split);
+  note_the_size(cases, dataset, protocol);
   return 0;
 }
 

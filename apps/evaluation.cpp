@@ -36,19 +36,37 @@ Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes) 
   return p;
 }
 
+static ScoreOptions score_options(const PreparedCase& c, const Dataset& dataset, const Protocol& protocol) {
+  ScoreOptions options;
+  options.protocol = protocol;
+  if (protocol.millimetres) options.spacing = c.spacing_mm;
+  options.volume = c.volume;
+  options.ignore = dataset.preprocessing.label_map.ignore_index;
+  return options;
+}
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                             const Protocol& protocol) {
   Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
   for (const PreparedCase& c : cases) {
-    ScoreOptions options;
-    options.protocol = protocol;
-    if (protocol.millimetres) options.spacing = c.spacing_mm;
-    options.volume = c.volume;
-    options.ignore = dataset.preprocessing.label_map.ignore_index;
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
-    e.scores.add(score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), options));
+    e.scores.add(
+        score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), score_options(c, dataset, protocol)));
   }
   return e;
+}
+
+SegmentationScores round_trip_scores(const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                                     const Protocol& protocol) {
+  SegmentationScores scores(dataset.class_names, protocol);
+  for (const PreparedCase& c : cases) {
+    std::vector<Mask> back;
+    for (const Mask& m : c.labels)
+      back.push_back(
+          restore(pad(m, padded_extent({m.h, m.w}, dataset.preprocessing), 0), c.full, dataset.preprocessing));
+    scores.add(score_case(c.id, dataset.classes(), c.truth, back, score_options(c, dataset, protocol)));
+  }
+  return scores;
 }
 
 void write_scores(const std::string& folder, const SegmentationScores& scores) {

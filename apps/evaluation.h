@@ -28,6 +28,11 @@ Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes);
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                             const Protocol& protocol);
 
+// What the truth itself would score after the way to the network's size and back: no network can be expected to do
+// better. Of cases that are resized or shrunk.
+SegmentationScores round_trip_scores(const std::vector<PreparedCase>& cases, const Dataset& dataset,
+                                     const Protocol& protocol);
+
 // summary.json, per_case.csv, per_class.csv.
 void write_scores(const std::string& folder, const SegmentationScores& scores);
 

@@ -56,7 +56,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "`graphflow SUBCOMMAND --help` shows options and examples.\n"
-      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases or rows failed, 5 out of memory, 130 interrupted.");
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 bad data, 4 some cases or rows failed, 5 out of memory, 130 "
+      "interrupted.");
   int code = 0;
 
   TrainFlags train;
@@ -184,6 +185,47 @@ int main(int argc, char** argv) {
                "  graphflow predict -m best.gfm -i head.nii.gz -o mask.nii.gz --preview\n"
                "  graphflow predict -m best.gfm -i pictures/ -o masks/ --continue");
   sub->callback([&] { code = predict_command(predict); });
+
+  VerifyFlags verify;
+  sub =
+      app.add_subcommand("verify", "Find what is wrong with a data set before it is trained on (exit code 3: errors)");
+  sub->add_option("-c,--config", verify.config, "Configuration whose [data] is checked")->check(CLI::ExistingFile);
+  sub->add_option("-i,--input", verify.input,
+                  "A folder without a configuration: with index.csv, imagesTr/ and labelsTr/, or images/ and masks/");
+  sub->add_option("--set", verify.sets, "a.b=c lays one value over the configuration (repeatable)")
+      ->allow_extra_args(false);
+  sub->add_option("-j,--json", verify.json, "Also write what was found here");
+  sub->add_option("--html", verify.html, "Also write a page with thumbnails here");
+  sub->add_flag("--strict", verify.strict, "Warnings count as errors");
+  sub->add_option("--threads", verify.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(
+      *sub,
+      "  graphflow verify -c apps/configs/nuclei_student.toml --html check.html\n"
+      "  graphflow verify -i pictures --set \"data.label_map={255=1}\" --set data.channels=3 --json check.json");
+  sub->callback([&] { code = verify_command(verify); });
+
+  PreviewFlags preview;
+  sub =
+      app.add_subcommand("preview", "A sheet of the pictures a network is trained on, with the contours of the labels");
+  sub->add_option("run", preview.run, "Run folder, in place of a configuration");
+  sub->add_option("-c,--config", preview.config, "Configuration file (TOML)")->check(CLI::ExistingFile);
+  sub->add_option("--set", preview.sets, "a.b=c lays one value over the configuration (repeatable)")
+      ->allow_extra_args(false);
+  sub->add_option("-n,--count", preview.count, "Pictures")->capture_default_str()->check(CLI::Range(1, 1000));
+  sub->add_flag("--unaugmented", preview.unaugmented, "Before the augmentation");
+  sub->add_option("--cases", preview.cases, "Only these cases, in the data set's order")->delimiter(',');
+  sub->add_option("--split", preview.split, "train, val, test or unlabelled; val and test are never augmented")
+      ->capture_default_str();
+  sub->add_option("--columns", preview.columns, "Pictures a row; 0: about as many as rows")->check(CLI::Range(0, 1000));
+  sub->add_option("--scale", preview.scale,
+                  "Pixels of the sheet a pixel of a picture; 0: what makes small ones visible")
+      ->check(CLI::Range(0, 16));
+  sub->add_option("-o,--output", preview.output, "PNG file")->capture_default_str();
+  add_examples(*sub,
+               "  graphflow preview -c apps/configs/nuclei_student.toml -n 24\n"
+               "  graphflow preview runs/try1 --unaugmented --cases case_3,case_7 -o cases.png\n"
+               "  graphflow preview -c mine.toml --set data.augment_preset=nnunet -o nnunet.png");
+  sub->callback([&] { code = preview_command(preview); });
 
   InfoFlags info;
   sub = app.add_subcommand("info", "Describe this build, a network, a checkpoint or a NIfTI file");

@@ -70,8 +70,7 @@ void write_preview(const std::string& mask_file, const PreparedCase& c, const st
   const Picture& small = c.images[best];
   write_png(
       (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).stem().string()) + "_preview.png")).string(),
-      draw_overlay(small, shrink(masks[best], p.shrink),
-                   {.scale = 3, .quarter_turns = c.volume && p.slice_axis != 2 ? 1 : 0}));
+      draw_overlay(small, fit(masks[best], p), {.scale = 3, .quarter_turns = c.volume && p.slice_axis != 2 ? 1 : 0}));
 }
 
 void predict_file(const std::string& input, const std::string& output, const NetworkFile& model,

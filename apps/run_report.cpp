@@ -93,16 +93,6 @@ double picture_dice(const Mask& truth, const Mask& prediction, const Dataset& da
   return m.foreground_dice();
 }
 
-// The picture at the file's size: as the network saw it, enlarged again.
-Picture full_picture(const PreparedCase& c, std::size_t slice, int shrink) {
-  const Picture& small = c.images[slice];
-  Picture full(c.full.h, c.full.w, small.c);
-  for (std::int64_t y = 0; y < full.h; ++y)
-    for (std::int64_t x = 0; x < full.w; ++x)
-      for (std::int64_t k = 0; k < full.c; ++k) full.at(y, x, k) = small.at(y / shrink, x / shrink, k);
-  return full;
-}
-
 void add_overlays(ReportData& data, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                   const std::vector<Evaluation>& evaluations) {
   OverlayStyle style;
@@ -112,7 +102,7 @@ void add_overlays(ReportData& data, const std::vector<PreparedCase>& cases, cons
   for (const ModelResult& m : data.models) data.overlay_columns.push_back(m.name);
   for (const Chosen& at : choose_pictures(cases)) {
     const PreparedCase& c = cases[at.case_index];
-    const Picture picture = full_picture(c, at.slice, dataset.preprocessing.shrink);
+    const Picture picture = unfit(c.images[at.slice], c.full, dataset.preprocessing);  // as the network saw it
     const std::string slice =
         c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
     OverlayRow row{c.id + slice, {{png_data_uri(draw_overlay(picture, c.truth[at.slice], style)), ""}}};

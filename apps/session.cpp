@@ -62,15 +62,27 @@ Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation
 
 Augmentation augmentation_of(const AugmentConfig& a) {
   Augmentation r;
+  const auto number = [](double v) { return static_cast<float>(v); };
   r.hflip = a.hflip;
   r.vflip = a.vflip;
   r.rot90 = a.rot90;
-  r.rotation_degrees = static_cast<float>(a.rotation_deg);
-  r.zoom_max = static_cast<float>(1 + a.zoom);
+  r.flip_or_rotate = a.flip_or_rotate;
+  r.rotation_degrees = number(a.rotation_deg);
+  r.rotation_share = number(a.rotation_share);
+  r.zoom_share = number(a.zoom_share);
+  r.zoom_max = number(1 + a.zoom);
   r.zoom_min = 1 / r.zoom_max;
-  r.gain = static_cast<float>(a.intensity);
-  r.offset = static_cast<float>(a.intensity / 2);
-  r.gamma = static_cast<float>(a.intensity);
+  r.gain = number(a.intensity);
+  r.offset = number(a.intensity / 2);
+  r.gamma = number(a.intensity);
+  Filters& f = r.filters;
+  f.noise = number(a.noise), f.noise_share = number(a.noise_share);
+  f.blur = number(a.blur), f.blur_share = number(a.blur_share);
+  f.brightness = number(a.brightness), f.brightness_share = number(a.brightness_share);
+  f.contrast = number(a.contrast), f.contrast_share = number(a.contrast_share);
+  f.low_resolution = number(a.low_resolution), f.low_resolution_share = number(a.low_resolution_share);
+  f.gamma = number(a.gamma), f.gamma_share = number(a.gamma_share);
+  f.gamma_inverted_share = number(a.gamma_inverted_share);
   return r;
 }
 
@@ -96,7 +108,7 @@ PictureNeeds needs_of_both(const PictureNeeds& a, const PictureNeeds& b) {
   return both;
 }
 
-Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
+Preprocessing configured_preprocessing(const Config& config, const PictureNeeds& needs) {
   const std::int64_t stride = needs.stride;
   const DataConfig& d = config.data;
   Preprocessing p;
@@ -104,6 +116,14 @@ Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
   p.normalisation = normalisation_of(d);
   p.slice_axis = d.slice_axis;
   p.shrink = d.shrink;
+  if (!d.clip.empty()) p.clip = {d.clip[0], d.clip[1]};
+  p.percentiles = {d.percentiles[0], d.percentiles[1]};
+  if (!d.resize.empty()) {
+    p.resize_height = d.resize[0];
+    p.resize_width = d.resize[1];
+    p.resize_order = d.resize_order;
+    p.zoom_border = d.zoom_border == "scipy" ? ZoomBorder::scipy : ZoomBorder::clamp;
+  }
   p.stride = d.pad_multiple > 0 ? d.pad_multiple : static_cast<int>(stride);
   if (p.stride % stride != 0)
     throw Error(ErrorKind::usage, {"padding does not fit the network", "data.pad_multiple",
@@ -118,7 +138,13 @@ Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
   }
   for (const auto& [from, to] : d.label_map) p.label_map.entries[from] = to;
   if (d.ignore_index >= 0) p.label_map.ignore_index = d.ignore_index;
-  Dataset dataset = open_dataset({d.layout, d.root, d.class_names, d.split_file}, p);
+  return p;
+}
+
+Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
+  const DataConfig& d = config.data;
+  Dataset dataset =
+      open_dataset({d.layout, d.root, d.class_names, d.split_file}, configured_preprocessing(config, needs));
   const auto settle = [](int& value, int found, const char* key) {
     if (value == 0) value = found;
     if (value != found)
@@ -139,6 +165,7 @@ LoaderOptions loader_options(const Config& config) {
   o.seed = static_cast<std::uint64_t>(config.train.seed);
   o.augmentation = augmentation_of(config.data.augment);
   o.augment_later = config.data.augment_on == "device";
+  o.augment_before_resize = config.data.augment_before_resize;
   return o;
 }
 

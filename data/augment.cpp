@@ -15,6 +15,7 @@ namespace {
 
 // The draws of one sample. Every decision has a place of its own, so switching one off does not change the others.
 enum class Draw : std::uint64_t { flips, turn, zoom, gain, offset, gamma, count };
+enum class Choice : std::uint64_t { kind, rotation, zoom, count = 8 };  // whether, where Draw says how
 
 class Draws {
  public:
@@ -26,10 +27,27 @@ class Draws {
         .v[0];
   }
   float uniform(Draw d, float low, float high) const { return low + (high - low) * uniform01(bits(d)); }
+  float uniform(Choice c) const {  // in [0, 1)
+    static constexpr std::uint64_t stream = named_stream("data.augment.choice");
+    const std::uint64_t index = key_.sample * static_cast<std::uint64_t>(Choice::count) + static_cast<std::uint64_t>(c);
+    return uniform01(philox(key_.seed, stream + key_.epoch, index).v[0]);
+  }
 
  private:
   SampleKey key_;
 };
+
+struct Flips {
+  bool x = false, y = false;
+  std::uint32_t quarters = 0;
+};
+
+Flips draw_flips(const Augmentation& how, std::uint32_t bits) {
+  Flips f{how.hflip && (bits & 1), how.vflip && (bits & 2), how.rot90 ? bits >> 2 & 3 : 0};
+  if (how.flip_or_rotate && how.hflip && how.vflip) f.x = bits & 1, f.y = !f.x;
+  if (how.flip_or_rotate && how.hflip != how.vflip) f.x = how.hflip, f.y = how.vflip;
+  return f;
+}
 
 }  // namespace
 
@@ -43,6 +61,9 @@ void check(const Augmentation& a) {
   require(a.gain >= 0 && a.gain <= 1, "gain", "0 to 1", a.gain);
   require(a.offset >= 0 && std::isfinite(a.offset), "offset", "0 or more", a.offset);
   require(a.gamma >= 0 && std::isfinite(a.gamma), "gamma", "0 or more", a.gamma);
+  require(a.rotation_share >= 0 && a.rotation_share <= 1, "rotation_share", "0 to 1", a.rotation_share);
+  require(a.zoom_share >= 0 && a.zoom_share <= 1, "zoom_share", "0 to 1", a.zoom_share);
+  check(a.filters);
 }
 
 bool changes_levels(const Augmentation& how) { return how.gain != 0 || how.offset != 0 || how.gamma != 0; }
@@ -50,10 +71,10 @@ bool changes_levels(const Augmentation& how) { return how.gain != 0 || how.offse
 PictureChange draw_change(const Augmentation& how, const SampleKey& key, std::int64_t h, std::int64_t w) {
   const Draws draws(key);
   PictureChange change;
-  if (how.hflip || how.vflip || how.rot90) {
-    const std::uint32_t bits = draws.bits(Draw::flips);
-    bool hflip = how.hflip && (bits & 1), vflip = how.vflip && (bits & 2);
-    const std::uint32_t quarters = how.rot90 ? bits >> 2 & 3 : 0;
+  const float kind = how.flip_or_rotate ? draws.uniform(Choice::kind) : 0;
+  const bool flips = !how.flip_or_rotate || kind < 0.5f, rotates = !how.flip_or_rotate || kind >= 0.75f;
+  if (flips && (how.hflip || how.vflip || how.rot90)) {
+    auto [hflip, vflip, quarters] = draw_flips(how, draws.bits(Draw::flips));
     // Two quarters are both flips; one quarter more is a transposition followed by a flip. Only a square stays its
     // shape.
     if (quarters >= 2) hflip = !hflip, vflip = !vflip;
@@ -64,8 +85,10 @@ PictureChange draw_change(const Augmentation& how, const SampleKey& key, std::in
     change.mirror_x = hflip;
     change.mirror_y = vflip;
   }
-  const float degrees = draws.uniform(Draw::turn, -how.rotation_degrees, how.rotation_degrees);
-  const float zoom = std::exp(draws.uniform(Draw::zoom, std::log(how.zoom_min), std::log(how.zoom_max)));
+  const bool turned = rotates && draws.uniform(Choice::rotation) < how.rotation_share,
+             zoomed = draws.uniform(Choice::zoom) < how.zoom_share;
+  const float degrees = turned ? draws.uniform(Draw::turn, -how.rotation_degrees, how.rotation_degrees) : 0;
+  const float zoom = zoomed ? std::exp(draws.uniform(Draw::zoom, std::log(how.zoom_min), std::log(how.zoom_max))) : 1;
   if (degrees != 0 || zoom != 1) {
     const double angle = degrees * std::numbers::pi / 180;
     change.turns = 1;
@@ -104,6 +127,7 @@ void augment(Picture& picture, Mask& mask, const Augmentation& how, const Sample
                    {changed_mask.values.data(), DType::i32, labels});
   picture = std::move(changed);
   mask = std::move(changed_mask);
+  apply_filters(picture, how.filters, key);
 }
 
 }  // namespace gf

@@ -24,8 +24,8 @@ Volume read_channels(const std::vector<std::string>& paths, int channels) {
   return volume;
 }
 
-void add_labels(PreparedCase& out, Mask mask, int factor, Purpose purpose) {
-  out.labels.push_back(shrink(mask, factor));
+void add_labels(PreparedCase& out, Mask mask, const Preprocessing& p, Purpose purpose) {
+  out.labels.push_back(fit(mask, p));
   if (purpose == Purpose::evaluation) out.truth.push_back(std::move(mask));
 }
 
@@ -34,23 +34,22 @@ void load_slices(PreparedCase& out, const Preprocessing& p, std::int64_t first, 
   Volume volume = read_channels(out.image_paths, p.channels);
   const std::int64_t n = volume.header.voxels_per_channel();
   for (std::int64_t c = 0; c < volume.header.channels; ++c)
-    normalise(std::span<float>(volume.voxels).subspan(c * n, n), 1, p.normalisation);
+    normalise(std::span<float>(volume.voxels).subspan(c * n, n), 1, p, out.image_paths[0]);
   if (last < 0) last = slice_count(volume.header, p.slice_axis) - 1;
   out.volume = true;
   out.first_slice = first;
   out.full = slice_extent(volume.header, p.slice_axis);
   out.spacing_mm = slice_spacing(volume.header, p.slice_axis);
-  for (std::int64_t i = first; i <= last; ++i)
-    out.images.push_back(shrink(image_slice(volume, p.slice_axis, i), p.shrink));
+  for (std::int64_t i = first; i <= last; ++i) out.images.push_back(fit(image_slice(volume, p.slice_axis, i), p));
   out.header = std::move(volume.header);
 }
 
 void load_picture(PreparedCase& out, const Preprocessing& p) {
   const std::string& path = out.image_paths.at(0);
   Picture picture = to_channels(read_image(path), p.channels, path);
-  normalise(picture.pixels, picture.c, p.normalisation);
+  normalise(picture.pixels, picture.c, p, path);
   out.full = {picture.h, picture.w};
-  out.images.push_back(shrink(picture, p.shrink));
+  out.images.push_back(fit(picture, p));
 }
 
 void load_volume_labels(PreparedCase& out, const Dataset& d, const Case& c, Purpose purpose) {
@@ -58,7 +57,7 @@ void load_volume_labels(PreparedCase& out, const Dataset& d, const Case& c, Purp
   require_same_grid(c.images[0], out.header, c.label, labels.header);
   d.preprocessing.label_map.apply(labels.voxels, d.classes(), c.label);
   for (std::int64_t i = c.first_slice; i <= c.last_slice; ++i)
-    add_labels(out, label_slice(labels, d.preprocessing.slice_axis, i), d.preprocessing.shrink, purpose);
+    add_labels(out, label_slice(labels, d.preprocessing.slice_axis, i), d.preprocessing, purpose);
 }
 
 void load_picture_labels(PreparedCase& out, const Dataset& d, const Case& c, Purpose purpose) {
@@ -67,7 +66,7 @@ void load_picture_labels(PreparedCase& out, const Dataset& d, const Case& c, Pur
     bad_data("image and mask differ in size", c.images[0] + " and " + c.label, extent(out.full.w, out.full.h),
              extent(mask.w, mask.h), "export the mask at the image's size");
   d.preprocessing.label_map.apply(mask.values, d.classes(), c.label);
-  add_labels(out, std::move(mask), d.preprocessing.shrink, purpose);
+  add_labels(out, std::move(mask), d.preprocessing, purpose);
 }
 
 }  // namespace

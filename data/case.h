@@ -22,8 +22,8 @@ struct PreparedCase {
   std::int64_t first_slice = 0;                  // of images[0] in the volume
   Extent full;                                   // height and width of a slice or picture as stored
   std::array<double, 3> spacing_mm = {1, 1, 1};  // (slices, height, width) as stored; 1 for pictures
-  std::vector<Picture> images;                   // one a slice: normalised and shrunk, not padded
-  std::vector<Mask> labels;                      // class ids, shrunk as the images; empty without truth
+  std::vector<Picture> images;                   // one a slice: normalised and fitted (preprocess.h), not padded
+  std::vector<Mask> labels;                      // class ids, fitted as the images; empty without truth
   std::vector<Mask> truth;                       // class ids at full size; filled for evaluation only
 
   std::int64_t bytes() const;  // memory held

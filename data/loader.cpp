@@ -40,6 +40,12 @@ std::vector<std::size_t> epoch_order(std::size_t count, std::uint64_t seed, std:
   return order;
 }
 
+// The loader's own view of the data: as it is stored, where the resizing waits for the augmentation.
+Dataset as_cached(Dataset dataset, bool resize_later) {
+  if (resize_later) dataset.preprocessing.resize_height = dataset.preprocessing.resize_width = 0;
+  return dataset;
+}
+
 std::string extent(const Picture& p) { return fmt::format("{}x{} pixels", p.w, p.h); }
 
 }  // namespace
@@ -47,7 +53,9 @@ std::string extent(const Picture& p) { return fmt::format("{}x{} pixels", p.w, p
 class Loader::Impl {
  public:
   Impl(const Dataset& dataset, Split split, const LoaderOptions& options)
-      : dataset_(dataset),
+      : resize_later_(options.augment_before_resize && dataset.preprocessing.resizes()),
+        preprocessing_(dataset.preprocessing),
+        dataset_(as_cached(dataset, resize_later_)),
         options_(options),
         labelled_(split != Split::unlabelled),
         samples_(samples_of(dataset, split)),
@@ -122,6 +130,10 @@ class Loader::Impl {
       bad_data("fewer samples than one batch", fmt::format("{} part of {}", name_of(split), dataset_.root),
                fmt::format("at least {}", options_.batch_size), std::to_string(samples_.size()),
                "lower the batch size");
+    if (options_.augment_later && (options_.augmentation.filters.any() || resize_later_))
+      throw Error(ErrorKind::usage,
+                  {"this augmentation is made by the loader's threads only", "data.augment_on", "loader", "device",
+                   "only flips, turns, zooms and intensity can be made on the device"});
     if (!labelled_ && options_.augment_later)
       throw Error(ErrorKind::usage, {"pictures without labels are changed by the loader's threads", "data.augment_on",
                                      "loader", "device", ""});
@@ -184,13 +196,21 @@ class Loader::Impl {
   void append(RawBatch& batch, std::size_t sample, std::uint64_t epoch) {
     const auto [case_index, slice] = samples_[sample];
     const std::shared_ptr<const PreparedCase> c = cache_.get(case_index);
-    Picture picture = network_input(*c, slice, dataset_.preprocessing);
-    Mask mask = labelled_ ? pad(c->labels.at(slice), {picture.h, picture.w}, outside_label())
-                          : Mask(picture.h, picture.w);  // takes part in the changes and is thrown away
     const SampleKey key{options_.seed, epoch, sample};
-    if (!options_.augment_later) {
+    Picture picture = c->images.at(slice);
+    // Without labels the mask takes part in the changes and is thrown away.
+    Mask mask = labelled_ ? c->labels.at(slice) : Mask(picture.h, picture.w);
+    if (resize_later_) {
       augment(picture, mask, options_.augmentation, key, outside_label());
-    } else if (options_.augmentation.any()) {
+      picture = fit(picture, preprocessing_);
+      mask = fit(mask, preprocessing_);
+    }
+    const Extent padded = padded_extent({picture.h, picture.w}, preprocessing_);
+    picture = pad(picture, padded);
+    mask = pad(mask, padded, outside_label());
+    if (!resize_later_ && !options_.augment_later) {
+      augment(picture, mask, options_.augmentation, key, outside_label());
+    } else if (options_.augment_later && options_.augmentation.any()) {
       const std::vector<float> outside = outside_of(picture, options_.augmentation);
       batch.changes.push_back(draw_change(options_.augmentation, key, picture.h, picture.w));
       batch.outside.insert(batch.outside.end(), outside.begin(), outside.end());
@@ -210,6 +230,8 @@ class Loader::Impl {
     batch.label.insert(batch.label.end(), mask.values.begin(), mask.values.end());
   }
 
+  const bool resize_later_;            // after the augmentation
+  const Preprocessing preprocessing_;  // the data set's; dataset_'s lacks the resizing where that is later
   const Dataset dataset_;
   const LoaderOptions options_;
   const bool labelled_;

@@ -21,7 +21,11 @@ struct LoaderOptions {
   std::int64_t cache_mb = 1024;  // decoded cases are kept up to this; the others are decoded at every use
   std::uint64_t seed = 0;
   Augmentation augmentation;
-  bool augment_later = false;  // leave it to finish_augmentation(): workers only draw what is to happen
+  // Leave it to finish_augmentation(): workers only draw what is to happen. Not with filters.
+  bool augment_later = false;
+  // Change the pictures as they are stored and resize them then, as TransUNet does, not the other way round: decoded
+  // cases are kept at full size. Of Preprocessing::resizes() only, and not with augment_later.
+  bool augment_before_resize = false;
 };
 
 // Batches of one part of a data set. Those of Split::unlabelled hold no labels (an empty tensor), and no label file of
@@ -29,6 +33,7 @@ struct LoaderOptions {
 class Loader : public BatchSource {
  public:
   // Starts the workers. Errors (bad_data): no samples, or fewer than one batch with drop_last; a case without a label.
+  // Usage error for options that exclude each other.
   Loader(const Dataset& dataset, Split split, const LoaderOptions& options);
   ~Loader() override;
   Loader(const Loader&) = delete;

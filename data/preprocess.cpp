@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/error.h"
 
@@ -32,46 +31,7 @@ std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// numpy.percentile with linear interpolation; reorders `values`.
-float percentile(std::vector<float>& values, double percent) {
-  const double position = percent / 100 * static_cast<double>(values.size() - 1);
-  const std::size_t below = static_cast<std::size_t>(position);
-  std::nth_element(values.begin(), values.begin() + below, values.end());
-  const float low = values[below];
-  if (below + 1 == values.size()) return low;
-  const float high = *std::min_element(values.begin() + below + 1, values.end());
-  return static_cast<float>(low + (position - static_cast<double>(below)) * (double(high) - low));
-}
-
 }  // namespace
-
-void normalise(std::span<float> values, std::int64_t channels, Normalisation how) {
-  if (how == Normalisation::none || values.empty()) return;
-  std::vector<float> channel(values.size() / channels);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    for (std::size_t i = 0; i < channel.size(); ++i) channel[i] = values[i * channels + c];
-    double low = 0, range = 0;
-    float clip_low = -INFINITY, clip_high = INFINITY;
-    if (how == Normalisation::zscore) {
-      for (const float v : channel) low += v;
-      low /= static_cast<double>(channel.size());
-      for (const float v : channel) range += (v - low) * (v - low);
-      range = std::sqrt(range / static_cast<double>(channel.size()));
-    } else {
-      if (how == Normalisation::minmax) {
-        const auto [least, most] = std::minmax_element(channel.begin(), channel.end());
-        clip_low = *least, clip_high = *most;
-      } else {
-        clip_low = percentile(channel, 0.5), clip_high = percentile(channel, 99.5);
-      }
-      low = clip_low;
-      range = double(clip_high) - clip_low;
-    }
-    const double scale = range > 0 ? 1 / range : 0;
-    for (std::size_t i = c; i < values.size(); i += channels)
-      values[i] = static_cast<float>((std::clamp(values[i], clip_low, clip_high) - low) * scale);
-  }
-}
 
 std::int64_t slice_count(const NiftiHeader& h, int axis) { return axis == 0 ? h.nx : axis == 1 ? h.ny : h.nz; }
 
@@ -147,6 +107,24 @@ Mask unshrink(const Mask& mask, int factor, Extent full) {
   return out;
 }
 
+Picture fit(const Picture& picture, const Preprocessing& p) {
+  if (!p.resizes()) return shrink(picture, p.shrink);
+  return zoom(picture, p.resize_height, p.resize_width, p.resize_order, p.zoom_border);
+}
+
+Mask fit(const Mask& mask, const Preprocessing& p) {
+  return p.resizes() ? zoom(mask, p.resize_height, p.resize_width, p.zoom_border) : shrink(mask, p.shrink);
+}
+
+Picture unfit(const Picture& picture, Extent full, const Preprocessing& p) {
+  if (p.resizes()) return zoom(picture, full.h, full.w, 1);
+  Picture out(full.h, full.w, picture.c);
+  for (std::int64_t y = 0; y < full.h; ++y)
+    for (std::int64_t x = 0; x < full.w; ++x)
+      for (std::int64_t c = 0; c < picture.c; ++c) out.at(y, x, c) = picture.at(y / p.shrink, x / p.shrink, c);
+  return out;
+}
+
 Extent padded_extent(Extent e, const Preprocessing& p) {
   return {round_up(std::max<std::int64_t>(e.h, p.min_height), p.stride),
           round_up(std::max<std::int64_t>(e.w, p.min_width), p.stride)};
@@ -182,6 +160,7 @@ Mask crop(const Mask& mask, Extent to) {
 }
 
 Extent shrunk_extent(Extent full, const Preprocessing& p) {
+  if (p.resizes()) return {p.resize_height, p.resize_width};
   return {(full.h + p.shrink - 1) / p.shrink, (full.w + p.shrink - 1) / p.shrink};
 }
 
@@ -190,7 +169,8 @@ Mask restore(const Mask& network_output, Extent full, const Preprocessing& p) {
   if (given != wanted)
     fail("cannot restore class map", fmt::format("picture of {}x{}", full.h, full.w),
          fmt::format("{}x{}", wanted.h, wanted.w), fmt::format("{}x{}", given.h, given.w));
-  return unshrink(crop(network_output, shrunk_extent(full, p)), p.shrink, full);
+  const Mask fitted = crop(network_output, shrunk_extent(full, p));
+  return p.resizes() ? zoom(fitted, full.h, full.w, p.zoom_border) : unshrink(fitted, p.shrink, full);
 }
 
 }  // namespace gf

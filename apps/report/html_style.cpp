@@ -50,6 +50,10 @@ svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .
 .cases figcaption { font-size:.8rem; color:var(--muted); text-align:center; padding-top:.2rem; font-variant-numeric:tabular-nums; }
 .cases .head { font-weight:600; font-size:.86rem; color:var(--muted); text-align:center; }
 .cases .case { font-size:.86rem; font-weight:600; align-self:center; overflow-wrap:anywhere; }
+.thumbs { display:grid; grid-template-columns:repeat(auto-fill,minmax(130px,1fr)); gap:.8rem; align-items:start; }
+.thumbs figure { margin:0; } .thumbs img { display:block; width:100%; border-radius:8px; background:#000; image-rendering:auto; }
+.thumbs figcaption { font-size:.8rem; color:var(--muted); padding-top:.2rem; overflow-wrap:anywhere; line-height:1.35; }
+ul.findings { margin:.2rem 0 0; padding-left:1.15rem; font-size:.92rem; } .findings li { overflow-wrap:anywhere; margin:.15rem 0; }
 .legend { display:flex; flex-wrap:wrap; gap:.3rem 1.1rem; margin-top:.9rem; font-size:.86rem; }
 .legend span { display:inline-flex; align-items:center; gap:.4rem; }
 details { background:var(--card); border:1px solid var(--line); border-radius:12px; margin-top:.7rem; }

@@ -45,20 +45,8 @@ Mask turn(const Mask& m) {
 struct Stretch {
   double low = 0, gain = 0;
 
-  explicit Stretch(const Picture& p) {
-    std::vector<float> sorted;
-    for (const float v : p.pixels) {
-      if (std::isfinite(v)) sorted.push_back(v);
-    }
-    if (sorted.empty()) return;
-    const auto at = [&](double share) {
-      const auto k = static_cast<std::ptrdiff_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
-      std::nth_element(sorted.begin(), sorted.begin() + k, sorted.end());
-      return static_cast<double>(sorted[static_cast<std::size_t>(k)]);
-    };
-    low = at(0.005);
-    const double high = at(0.995);
-    if (high > low) gain = 255 / (high - low);
+  explicit Stretch(const std::array<double, 2>& range) : low(range[0]) {
+    if (range[1] > low) gain = 255 / (range[1] - low);
   }
   double operator()(double v) const {
     const double stretched = (v - low) * gain;
@@ -78,6 +66,21 @@ double sample(const Picture& p, double y, double x, std::int64_t c) {
 }
 
 }  // namespace
+
+std::array<double, 2> display_range(std::span<const float> values) {
+  std::vector<float> sorted;
+  for (const float v : values) {
+    if (std::isfinite(v)) sorted.push_back(v);
+  }
+  if (sorted.empty()) return {0, 0};
+  const auto at = [&](double share) {
+    const auto k = static_cast<std::ptrdiff_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
+    std::nth_element(sorted.begin(), sorted.begin() + k, sorted.end());
+    return static_cast<double>(sorted[static_cast<std::size_t>(k)]);
+  };
+  const double low = at(0.005);
+  return {low, at(0.995)};
+}
 
 std::array<std::uint8_t, 3> class_color(int id) {
   constexpr int fixed = static_cast<int>(std::size(kClassColors));
@@ -105,7 +108,7 @@ Bytes8 draw_overlay(const Picture& original, const Mask& original_mask, const Ov
     p = turn(p);
     if (!bare) mask = turn(mask);
   }
-  const Stretch stretch(p);
+  const Stretch stretch(style.range ? *style.range : display_range(p.pixels));
   const std::int64_t scale = std::max(style.scale, 1);
   Bytes8 out{p.h * scale, p.w * scale, 3, {}};
   out.bytes.resize(static_cast<std::size_t>(out.h * out.w * 3));

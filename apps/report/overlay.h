@@ -2,6 +2,7 @@
 // A picture with its class map drawn over it, as bytes for a PNG file or a data URI inside a page.
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,10 +21,15 @@ struct OverlayStyle {
   int scale = 2;       // pixels of the result a pixel of the picture; contours stay one pixel thin
   double fill = 0.35;  // opacity of the class colours inside the contours
   bool contours = true;
+  // What is black and what white; else the picture's own extremes. Pictures that are to be compared need one for all.
+  std::optional<std::array<double, 2>> range = {};
   int quarter_turns = 0;  // counter-clockwise: 1 shows a sagittal or coronal slice (y or x, z) with the head upright
 };
 
-// Gray or RGB, stretched from its least to its largest value (0.5 % at both ends cut off). Only the first channel of
+// Values from which to which a picture is stretched: its least and largest, 0.5 % at both ends cut off.
+std::array<double, 2> display_range(std::span<const float> values);
+
+// Gray or RGB, stretched by style.range or its display_range(). Only the first channel of
 // pictures that are neither. Class 0 and negative ids (ignored pixels) are left as they are. RGB, 8 bits.
 // Error where the mask has another size; an empty mask (0 x 0) gives the bare picture.
 Bytes8 draw_overlay(const Picture& picture, const Mask& mask, const OverlayStyle& style = {});

@@ -161,9 +161,7 @@ TEST_CASE("LaTeX: what it would read as commands is escaped, warnings stay comme
 }
 
 TEST_CASE("the page is well-formed, self-contained, and has its plots") {
-  std::string html = html_of(full());
-  const std::size_t begin = html.find("<style>") + 7;
-  html.erase(begin, html.find("</style>") - begin);
+  std::string html = without_style(html_of(full()));
   CHECK(markup_fault(html) == "");
   CHECK(contains(html, "<h1>trial</h1>"));
   CHECK(contains(html, "18 trained models, 1 failed, test split"));

@@ -66,4 +66,10 @@ inline std::string markup_fault(std::string_view text) {
   return open.empty() ? "" : "never closed: " + open.back();
 }
 
+// Style sheets hold > and {; the check of markup knows only tags.
+inline std::string without_style(std::string html) {
+  const std::size_t begin = html.find("<style>") + 7;
+  return html.erase(begin, html.find("</style>") - begin);
+}
+
 }  // namespace gf

@@ -18,12 +18,6 @@ std::size_t count(std::string_view text, std::string_view part) {
   return n;
 }
 
-// Style sheets hold > and {; the check of markup knows only tags.
-std::string without_style(std::string html) {
-  const std::size_t begin = html.find("<style>") + 7;
-  return html.erase(begin, html.find("</style>") - begin);
-}
-
 }  // namespace
 
 TEST_CASE("the check of markup sees what it must") {

@@ -123,6 +123,52 @@ TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not; othe
   CHECK(!(take(other, 1)[0] == first[0]));
 }
 
+TEST_CASE("loader: nnU-Net's changes and resizing after them give the same pictures whatever the number of threads") {
+  const TemporaryFolder folder;
+  Dataset d = pictures(folder, 7, 12, 10);
+  d.preprocessing.resize_height = d.preprocessing.resize_width = 8;
+  LoaderOptions o;
+  o.batch_size = 3;
+  o.augmentation = lively();
+  Filters& f = o.augmentation.filters;
+  f = {.noise = 0.1f, .blur = 1, .brightness = 0.25f, .contrast = 0.25f, .low_resolution = 0.5f, .gamma = 0.5f};
+  f.noise_share = f.blur_share = f.brightness_share = f.contrast_share = f.low_resolution_share = f.gamma_share = 0.5f;
+  std::vector<Seen> sets[2];
+  for (const bool late : {false, true}) {
+    o.augment_before_resize = late;
+    o.threads = 1;
+    std::vector<Seen>& first = sets[late];
+    {
+      Loader loader(d, Split::train, o);
+      CHECK(loader.next().image.shape() == Shape{3, 8, 8, 1});
+      loader.seek({0, 0});
+      first = take(loader, 8);
+    }
+    for (const int threads : {2, 3, 8}) {
+      o.threads = threads;
+      Loader loader(d, Split::train, o);
+      CHECK(take(loader, 8) == first);
+      loader.seek({2, 1});  // and so after a resume
+      CHECK(see(loader.next()) == first[5]);
+    }
+  }
+  CHECK(!(sets[0] == sets[1]));
+  o.augment_later = true;
+  CHECK(holds(message_of([&] { Loader(d, Split::train, o); }, ErrorKind::usage), "data.augment_on"));
+  o.augmentation.filters = {};
+  CHECK(holds(message_of([&] { Loader(d, Split::train, o); }, ErrorKind::usage), "data.augment_on"));
+  o.augment_before_resize = false;
+  CHECK_NOTHROW(Loader(d, Split::train, o));
+
+  // Late resizing of pictures nothing happens to is resizing.
+  o.augmentation = {};
+  o.augment_later = false;
+  Loader early(d, Split::train, o);
+  o.augment_before_resize = true;
+  Loader late(d, Split::train, o);
+  CHECK(take(early, 4) == take(late, 4));
+}
+
 TEST_CASE("loader: pictures changed later, on any device, are those the workers would have made") {
   const TemporaryFolder folder;
   Dataset d = pictures(folder, 9, 8, 8);

@@ -10,15 +10,21 @@ namespace {
 
 using namespace fixtures;
 
+Preprocessing by(Normalisation n) {
+  Preprocessing p;
+  p.normalisation = n;
+  return p;
+}
+
 TEST_CASE("normalisation") {
   std::vector<float> v(1001);
   for (std::size_t i = 0; i < v.size(); ++i) v[(i * 8) % v.size()] = static_cast<float>(i);  // 0..1000, shuffled
   std::vector<float> minmax = v, percentile = v, zscore = v, none = v;
-  normalise(none, 1, Normalisation::none);
+  normalise(none, 1, by(Normalisation::none));
   CHECK(none == v);
-  normalise(minmax, 1, Normalisation::minmax);
-  normalise(percentile, 1, Normalisation::percentile);  // percentiles 5 and 995
-  normalise(zscore, 1, Normalisation::zscore);
+  normalise(minmax, 1, by(Normalisation::minmax));
+  normalise(percentile, 1, by(Normalisation::percentile));  // percentiles 5 and 995
+  normalise(zscore, 1, by(Normalisation::zscore));
   const double deviation = std::sqrt((1001.0 * 1001 - 1) / 12);
   for (std::size_t i = 0; i < v.size(); ++i) {
     CHECK(minmax[i] == doctest::Approx(v[i] / 1000));
@@ -27,20 +33,101 @@ TEST_CASE("normalisation") {
   }
   for (const Normalisation n : {Normalisation::minmax, Normalisation::percentile, Normalisation::zscore}) {
     std::vector<float> constant(5, 3.0f), one = {2};
-    normalise(constant, 1, n);
-    normalise(one, 1, n);
+    normalise(constant, 1, by(n));
+    normalise(one, 1, by(n));
     CHECK(constant == std::vector<float>(5, 0.0f));
     CHECK(one == std::vector<float>{0});
     std::vector<float> two = {0, 10, 1, 30, 2, 20};  // two channels, each on its own
-    normalise(two, 2, Normalisation::minmax);
+    normalise(two, 2, by(Normalisation::minmax));
     CHECK(two == std::vector<float>{0, 0, 0.5f, 1, 1, 0.5f});
   }
   std::vector<float> four = {0, 1, 2, 3};  // percentiles between values: 0.015 and 2.985
-  normalise(four, 1, Normalisation::percentile);
+  normalise(four, 1, by(Normalisation::percentile));
   CHECK(four[1] == doctest::Approx((1 - 0.015) / 2.97));
   CHECK(four[0] == 0);
   CHECK(parse_normalisation("zscore") == Normalisation::zscore);
   CHECK(holds(message_of([] { parse_normalisation("z"); }, ErrorKind::usage), "percentile"));
+}
+
+TEST_CASE("normalisation: clip window, other percentiles, bytes and ImageNet's numbers") {
+  std::vector<float> hu = {-1000, -125, 75, 275, 3000};
+  Preprocessing p = by(Normalisation::window);
+  p.clip = {-125, 275};
+  std::vector<float> v = hu;
+  normalise(v, 1, p);
+  CHECK(v == std::vector<float>{0, 0, 0.5f, 1, 1});
+  p.normalisation = Normalisation::none;
+  v = hu;
+  normalise(v, 1, p);
+  CHECK(v == std::vector<float>{-125, -125, 75, 275, 275});
+  p.normalisation = Normalisation::minmax;  // of what the window left
+  v = {0, 100, 3000};
+  normalise(v, 1, p);
+  CHECK(v[1] == doctest::Approx(100.0 / 275));
+
+  std::vector<float> line(101);
+  for (std::size_t i = 0; i < line.size(); ++i) line[i] = static_cast<float>(i);
+  p = by(Normalisation::percentile);
+  p.percentiles = {10, 60};
+  normalise(line, 1, p);
+  CHECK(line[5] == 0);
+  CHECK(line[35] == doctest::Approx(0.5));
+  CHECK(line[90] == 1);
+
+  v = {0, 51, 255};
+  normalise(v, 3, by(Normalisation::bytes));
+  CHECK(v == std::vector<float>{0, 0.2f, 1});
+  v = {0, 51, 255};
+  normalise(v, 3, by(Normalisation::imagenet));
+  CHECK(v[0] == doctest::Approx(-0.485 / 0.229));
+  CHECK(v[1] == doctest::Approx((0.2 - 0.456) / 0.224));
+  CHECK(v[2] == doctest::Approx((1 - 0.406) / 0.225));
+  CHECK(
+      holds(message_of([&] { normalise(v, 1, by(Normalisation::imagenet), "a.png"); }), "a.png: expected 3 channels"));
+  v = {0, 256};
+  CHECK(holds(message_of([&] { normalise(v, 1, by(Normalisation::bytes), "a.png"); }),
+              "a.png: expected values from 0 to 255, found 0 to 256"));
+
+  CHECK(holds(message_of([] { check(by(Normalisation::window)); }, ErrorKind::usage), "data.clip"));
+  p.clip = {5, 5};
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "expected low below high, found 5,5"));
+  p.clip.reset();
+  p.percentiles = {60, 10};
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "data.percentiles"));
+}
+
+TEST_CASE("resizing: pictures by splines, labels and results by the nearest pixel, whatever the file's size") {
+  Preprocessing p = by(Normalisation::none);
+  p.resize_height = 12, p.resize_width = 8;
+  p.stride = 8;
+  Picture plane(30, 21, 1);
+  Mask half(30, 21);
+  for (std::int64_t y = 0; y < 30; ++y)
+    for (std::int64_t x = 0; x < 21; ++x) plane.at(y, x) = static_cast<float>(2 * y + x), half.at(y, x) = y < 15;
+  for (const int order : {0, 1, 3}) {
+    p.resize_order = order;
+    const Picture small = fit(plane, p);
+    CHECK(small.h == 12);
+    CHECK(small.w == 8);
+    CHECK(small.at(0, 0) == doctest::Approx(0).epsilon(1e-4));
+    CHECK(small.at(11, 7) == doctest::Approx(78));
+  }
+  const Mask labels = fit(half, p);
+  CHECK(labels.at(5, 3) == 1);
+  CHECK(labels.at(6, 3) == 0);
+  CHECK(shrunk_extent({30, 21}, p) == Extent{12, 8});
+  const Mask network = pad(labels, padded_extent({12, 8}, p), 0);
+  CHECK(Extent{network.h, network.w} == Extent{16, 8});
+  CHECK(restore(network, {30, 21}, p).values == half.values);
+  const Picture back = unfit(fit(plane, p), {30, 21}, p);
+  CHECK(back.at(15, 10) == doctest::Approx(40).epsilon(0.02));
+  p.shrink = 2;
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "either resized or shrunk"));
+  p.shrink = 1;
+  p.resize_order = 2;
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "expected 0, 1 or 3"));
+  p.resize_width = 0;
+  CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "data.resize"));
 }
 
 LabelVolume numbered(std::int64_t nx, std::int64_t ny, std::int64_t nz) {
@@ -141,6 +228,23 @@ TEST_CASE("preprocessing as flat text") {
   p.label_map = {{{255, 1}, {7, 2}}, 99};
   CHECK(Preprocessing::from_fields(p.to_fields()) == p);
   CHECK(Preprocessing::from_fields(Preprocessing{}.to_fields()) == Preprocessing{});
+  CHECK(Preprocessing{}.to_fields().size() == 9);  // what older checkpoints hold is enough
+  Preprocessing q;
+  q.clip = {-125, 275.5};
+  q.percentiles = {1, 99};
+  q.resize_height = 224, q.resize_width = 192, q.resize_order = 1;
+  q.zoom_border = ZoomBorder::scipy;
+  CHECK(Preprocessing::from_fields(q.to_fields()) == q);
+  for (const auto& [key, value] : std::map<std::string, std::string>{{"clip", "5"},
+                                                                     {"clip", "5,x"},
+                                                                     {"clip", "7,5"},
+                                                                     {"resize", "0,5"},
+                                                                     {"resize", "2.5,5"},
+                                                                     {"resize_order", "2"}}) {
+    auto fields = q.to_fields();
+    fields[key] = value;
+    CHECK(message_of([&] { Preprocessing::from_fields(fields); }) != "");
+  }
   const auto changed = [&](const char* key, const char* value) {
     auto fields = p.to_fields();
     fields[key] = value;
