@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
@@ -82,6 +83,7 @@ TapeObserver::~TapeObserver() { observer = previous_; }
 
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward backward, Differentiable order) {
   if (nan_tracing && !walking) check_finite(op, "forward", y);
+  OpTrace::add(op, y, inputs);
   if (!recording_on) return y;
   bool wanted = false;
   for (const Tensor& t : inputs) wanted = wanted || (t && t.requires_grad());

@@ -5,14 +5,18 @@ import struct
 import json
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ImportError:  # the scripts that need none run without it
+    torch = None
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def array(t):
     """float64 -> float32, any integer or bool -> int32, everything contiguous; scalars become one element."""
-    a = t.detach().cpu().numpy() if isinstance(t, torch.Tensor) else np.asarray(t)
+    a = t.detach().cpu().numpy() if torch and isinstance(t, torch.Tensor) else np.asarray(t)
     a = a.astype(np.float32 if a.dtype.kind == "f" else np.int32)
     return np.ascontiguousarray(a.reshape(1) if a.ndim == 0 else a)
 
