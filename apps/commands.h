@@ -27,6 +27,11 @@ struct DistillFlags : RunFlags {
   std::string compare;                // run folder of the student trained alone, for the report
   bool list = false;                  // the methods, and nothing is trained
 };
+// What becomes of predictions (postprocess_file.h).
+struct PostprocessFlags {
+  std::string file;  // "": that of the run folder, if there is one
+  bool off = false;
+};
 struct EvaluateFlags {
   std::string model, config, output, split = "test", device = "auto";
   std::string truth, prediction;  // masks that exist, in place of a model
@@ -34,6 +39,7 @@ struct EvaluateFlags {
   std::vector<std::string> sets, classes;
   std::vector<double> nsd_tolerance;  // instead of eval.nsd_tolerance
   bool class_ids = false;             // predictions hold class ids whatever data.label_map
+  PostprocessFlags postprocess;
   int threads = 0;
 };
 struct PredictFlags {
@@ -41,6 +47,16 @@ struct PredictFlags {
   std::vector<std::string> inputs;  // files or folders
   int threads = 0, batch_size = 8;
   bool preview = false, keep_existing = false;
+  PostprocessFlags postprocess;
+};
+struct PostprocessCommandFlags {
+  std::string run, config, device = "auto";
+  std::vector<std::string> sets;
+  int threads = 0;
+};
+struct ExportFlags {
+  std::string model, output, size;  // size: HEIGHTxWIDTH, "": the preprocessing's
+  int threads = 0;
 };
 struct CompareFlags {
   std::vector<std::string> runs, metrics;
@@ -108,6 +124,8 @@ int paraphrase_command(const DistillFlags& flags);
 int distill_command(const DistillFlags& flags);
 int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
+int postprocess_command(const PostprocessCommandFlags& flags);
+int export_command(const ExportFlags& flags);
 int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
 int verify_command(const VerifyFlags& flags);

@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/evaluation.h"
+#include "apps/postprocess_file.h"
 #include "apps/score_tables.h"
 #include "apps/session.h"
 #include "distill/model_file.h"
@@ -48,22 +49,8 @@ void note_the_size(const std::vector<PreparedCase>& cases, const Dataset& datase
 int evaluate_model(const EvaluateFlags& flags) {
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile file = load_network(flags.model, device);
-  Config config;
-  if (!flags.config.empty()) {
-    config = load_config(flags.config, flags.sets);
-  } else {
-    const auto it = file.entries.find("config");
-    if (it == file.entries.end())
-      throw Error(ErrorKind::usage,
-                  {"which data?", flags.model, "a configuration inside the checkpoint", "none", "give --config FILE"});
-    config = parse_config(it->second, flags.model, flags.sets);
-  }
-  Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
-  if (dataset.classes() != file.description.options.classes)
-    bad_data("the model knows other classes than the data set", flags.model, std::to_string(dataset.classes()),
-             std::to_string(file.description.options.classes), "evaluate on data with the same classes");
-  // What the model was trained to see decides, not what the configuration says now.
-  dataset.preprocessing = file.description.preprocessing;
+  Config config = model_configuration(file, flags.model, flags.config, flags.sets);
+  const Dataset dataset = model_dataset(file, flags.model, config);
   const Split split = parse_split(flags.split, "--split");
   if (split == Split::unlabelled)
     throw Error(ErrorKind::usage, {"labels of the unlabelled part are never read", "--split " + flags.split,
@@ -73,7 +60,8 @@ int evaluate_model(const EvaluateFlags& flags) {
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
-  const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol);
+  const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, dataset.class_names);
+  const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol, post);
   report_scores(flags, evaluation.scores, "split " + flags.split);
   note_the_size(cases, dataset, protocol);
   return 0;
@@ -90,6 +78,9 @@ int evaluate_command(const EvaluateFlags& given) {
   if (!folders && (!flags.classes.empty() || flags.class_ids))
     throw Error(ErrorKind::usage,
                 {"--classes and --class-ids go with -g and -p", flags.model, "", "", "a model knows its classes"});
+  if (folders && (flags.postprocess.off || !flags.postprocess.file.empty()))
+    throw Error(ErrorKind::usage, {"--postprocess and --no-postprocess go with -m", flags.prediction, "", "",
+                                   "masks that exist are scored as they are"});
   return folders ? evaluate_folders(flags) : evaluate_model(flags);
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "apps/session.h"
 #include "engine/autograd.h"
 #include "engine/ops/mac_counter.h"
 #include "kernels/error.h"
@@ -45,11 +46,32 @@ static ScoreOptions score_options(const PreparedCase& c, const Dataset& dataset,
   return options;
 }
 
+Config model_configuration(const NetworkFile& file, const std::string& model, const std::string& config,
+                           const std::vector<std::string>& sets) {
+  if (!config.empty()) return load_config(config, sets);
+  const auto it = file.entries.find("config");
+  if (it == file.entries.end())
+    throw Error(ErrorKind::usage,
+                {"which data?", model, "a configuration inside the checkpoint", "none", "give --config FILE"});
+  return parse_config(it->second, model, sets);
+}
+
+Dataset model_dataset(const NetworkFile& file, const std::string& model, Config& config) {
+  Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
+  if (dataset.classes() != file.description.options.classes)
+    bad_data("the model knows other classes than the data set", model, std::to_string(dataset.classes()),
+             std::to_string(file.description.options.classes), "evaluate on data with the same classes");
+  // What the model was trained to see decides, not what the configuration says now.
+  dataset.preprocessing = file.description.preprocessing;
+  return dataset;
+}
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            const Protocol& protocol) {
+                            const Protocol& protocol, const Postprocessing& postprocessing) {
   Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
   for (const PreparedCase& c : cases) {
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
+    clean(e.predictions.back(), postprocessing, voxel_mm3(c));
     e.scores.add(
         score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), score_options(c, dataset, protocol)));
   }

@@ -9,7 +9,9 @@
 #include "apps/report/report_data.h"
 #include "apps/run_folder.h"
 #include "data/metrics/segmentation_metrics.h"
+#include "data/postprocess.h"
 #include "distill/inference.h"
+#include "distill/model_file.h"
 
 namespace gf {
 
@@ -25,8 +27,14 @@ struct Evaluation {
 // for a number of tolerances that fits no class list.
 Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes);
 
+// The configuration of a model's data: this file, or where it is "" the one in the checkpoint.
+Config model_configuration(const NetworkFile& file, const std::string& model, const std::string& config,
+                           const std::vector<std::string>& sets);
+// Its data set, prepared as the model was trained to see it; refuses one of other classes.
+Dataset model_dataset(const NetworkFile& file, const std::string& model, Config& config);
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            const Protocol& protocol);
+                            const Protocol& protocol, const Postprocessing& postprocessing = {});
 
 // What the truth itself would score after the way to the network's size and back: no network can be expected to do
 // better. Of cases that are resized or shrunk.

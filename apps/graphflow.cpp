@@ -46,6 +46,11 @@ void add_distill_flags(CLI::App& app, DistillFlags& f) {
   app.add_option("--teacher", f.teacher, "Checkpoint of the teacher, instead of distill.teacher");
 }
 
+void add_postprocess_flags(CLI::App& app, PostprocessFlags& f) {
+  app.add_option("--postprocess", f.file, "Clean predictions as this file says, instead of the run folder's");
+  app.add_flag("--no-postprocess", f.off, "Leave predictions as the network made them");
+}
+
 void add_examples(CLI::App& app, const std::string& text) { app.footer("Examples:\n" + text); }
 
 }  // namespace
@@ -117,6 +122,7 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   sub->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   sub->add_option("-o,--output", evaluate.output, "Folder for summary.json, per_case.csv, per_class.csv");
+  add_postprocess_flags(*sub, evaluate.postprocess);
   sub->add_option("--tex", evaluate.tex, "Also write the tables here, in LaTeX");
   add_device_flag(*sub, evaluate.device);
   sub->add_option("--threads", evaluate.threads, "CPU threads, 0: one a core")->capture_default_str();
@@ -178,6 +184,7 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   sub->add_flag("--preview", predict.preview, "Also write NAME_preview.png: the slice with the most foreground");
+  add_postprocess_flags(*sub, predict.postprocess);
   sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask exists");
   add_device_flag(*sub, predict.device);
   sub->add_option("--threads", predict.threads, "CPU threads, 0: one a core")->capture_default_str();
@@ -226,6 +233,34 @@ int main(int argc, char** argv) {
                "  graphflow preview runs/try1 --unaugmented --cases case_3,case_7 -o cases.png\n"
                "  graphflow preview -c mine.toml --set data.augment_preset=nnunet -o nnunet.png");
   sub->callback([&] { code = preview_command(preview); });
+
+  PostprocessCommandFlags postprocess;
+  sub = app.add_subcommand(
+      "postprocess", "Choose on validation: largest objects, small objects, holes; predict and evaluate then do it");
+  sub->add_option("run", postprocess.run, "Run folder; postprocess.json is written there")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  sub->add_option("-c,--config", postprocess.config,
+                  "Data of this configuration, instead of the one in the checkpoint");
+  sub->add_option("--set", postprocess.sets, "a.b=c lays one value over the configuration (repeatable)")
+      ->allow_extra_args(false);
+  add_device_flag(*sub, postprocess.device);
+  sub->add_option("--threads", postprocess.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*sub,
+               "  graphflow postprocess runs/brain/student\n"
+               "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm --no-postprocess");
+  sub->callback([&] { code = postprocess_command(postprocess); });
+
+  ExportFlags onnx;
+  sub = app.add_subcommand("export", "Write a network as ONNX, read it back and compare it with the network");
+  sub->add_option("-m,--model", onnx.model, "Checkpoint")->required();
+  sub->add_option("-o,--output", onnx.output, "NAME.onnx; NAME.json is written beside it")->required();
+  sub->add_option("--size", onnx.size, "HEIGHTxWIDTH of the pictures (default: what training padded them to)");
+  sub->add_option("--threads", onnx.threads, "CPU threads, 0: one a core")->capture_default_str();
+  add_examples(*sub,
+               "  graphflow export -m best.gfm -o student.onnx --size 256x256\n"
+               "  graphflow export -m runs/brain/student/checkpoints/best.gfm -o exported/brain.onnx");
+  sub->callback([&] { code = export_command(onnx); });
 
   InfoFlags info;
   sub = app.add_subcommand("info", "Describe this build, a network, a checkpoint or a NIfTI file");

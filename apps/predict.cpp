@@ -7,6 +7,7 @@
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
+#include "apps/postprocess_file.h"
 #include "apps/progress.h"
 #include "apps/report/overlay.h"
 #include "apps/session.h"
@@ -74,10 +75,11 @@ void write_preview(const std::string& mask_file, const PreparedCase& c, const st
 }
 
 void predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
-                  const PredictFlags& flags) {
+                  const Postprocessing& postprocessing, const PredictFlags& flags) {
   const Preprocessing& p = model.description.preprocessing;
   const PreparedCase c = load_input({input}, p);
-  const std::vector<Mask> masks = predict_case(*model.network, c, p, flags.batch_size);
+  std::vector<Mask> masks = predict_case(*model.network, c, p, flags.batch_size);
+  clean(masks, postprocessing, voxel_mm3(c));
   if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
   write_prediction(output, c, masks, p,
                    c.volume ? Palette{} : class_palette(static_cast<int>(model.description.class_names.size())));
@@ -97,6 +99,8 @@ int predict_command(const PredictFlags& flags) {
   const std::vector<std::string> inputs = find_inputs(flags.inputs);
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
+  const Postprocessing postprocessing =
+      wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
   std::vector<std::string> failed;
   std::size_t written = 0, kept = 0;
   {
@@ -107,7 +111,7 @@ int predict_command(const PredictFlags& flags) {
         if (flags.keep_existing && fs::exists(output)) {
           ++kept;
         } else {
-          predict_file(inputs[i], output, model, flags);
+          predict_file(inputs[i], output, model, postprocessing, flags);
           ++written;
         }
       } catch (const Error& e) {

@@ -7,6 +7,7 @@ graphflow_packages=(
   libdnnl-dev ocl-icd-opencl-dev libboost-context-dev
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
   libnifti-dev libstb-dev libpng-dev zlib1g-dev
+  libonnx-dev libprotobuf-dev
   doctest-dev mricron-data
 )
 

@@ -1,5 +1,7 @@
 #include "data/case.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kernels/error.h"
@@ -47,9 +49,9 @@ void load_slices(PreparedCase& out, const Preprocessing& p, std::int64_t first, 
 void load_picture(PreparedCase& out, const Preprocessing& p) {
   const std::string& path = out.image_paths.at(0);
   Picture picture = to_channels(read_image(path), p.channels, path);
-  normalise(picture.pixels, picture.c, p, path);
-  out.full = {picture.h, picture.w};
-  out.images.push_back(fit(picture, p));
+  PreparedCase prepared = prepare_slices(std::move(picture.pixels), 1, {picture.h, picture.w}, p, path);
+  out.full = prepared.full;
+  out.images = std::move(prepared.images);
 }
 
 void load_volume_labels(PreparedCase& out, const Dataset& d, const Case& c, Purpose purpose) {
@@ -105,6 +107,24 @@ PreparedCase load_input(const std::vector<std::string>& image_paths, const Prepr
     load_slices(out, preprocessing, 0, -1);
   else
     load_picture(out, preprocessing);
+  return out;
+}
+
+PreparedCase prepare_slices(std::vector<float> pixels, std::int64_t slices, Extent size, const Preprocessing& p,
+                            const std::string& name) {
+  const std::int64_t each = size.h * size.w * p.channels;
+  if (slices < 1 || size.h < 1 || size.w < 1 || static_cast<std::int64_t>(pixels.size()) != slices * each)
+    bad_data("slices of another size", fmt::format("{}, {} slices of {}", name, slices, extent(size.w, size.h)),
+             fmt::format("{} values each, of {} channels", each, p.channels), fmt::format("{} in all", pixels.size()));
+  normalise(pixels, p.channels, p, name);
+  PreparedCase out;
+  out.volume = slices > 1;
+  out.full = size;
+  for (std::int64_t i = 0; i < slices; ++i) {
+    Picture picture(size.h, size.w, p.channels);
+    std::copy_n(pixels.begin() + i * each, each, picture.pixels.begin());
+    out.images.push_back(fit(picture, p));
+  }
   return out;
 }
 

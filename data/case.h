@@ -37,6 +37,12 @@ PreparedCase load_case(const Dataset& dataset, const Case& c, Purpose purpose);
 // An image file or volume without truth, for prediction: all its slices.
 PreparedCase load_input(const std::vector<std::string>& image_paths, const Preprocessing& preprocessing);
 
+// Slices that lie on each other, or one picture, as stored: h * w pixels of interleaved channels each. Normalised
+// together, as a file of them would be. Bad data where the sizes say something else than the number of values; `name`
+// is for messages.
+PreparedCase prepare_slices(std::vector<float> pixels, std::int64_t slices, Extent size,
+                            const Preprocessing& preprocessing, const std::string& name = "the pixels given");
+
 // images[i] padded as the network needs it.
 Picture network_input(const PreparedCase& c, std::size_t i, const Preprocessing& preprocessing);
 

@@ -27,6 +27,9 @@ Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, 
 ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                                 ConfusionMatrix* grid = nullptr);
 
+// The volume of one voxel as stored; 1 of a picture.
+double voxel_mm3(const PreparedCase& c);
+
 // The name under which a class's validation Dice is logged: "val_dice_" and the class name, other signs than letters
 // and digits as '_'.
 std::string validation_dice_name(const std::string& class_name);

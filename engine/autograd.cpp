@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "kernels/elementwise.h"
@@ -95,6 +96,7 @@ TapeObserver::~TapeObserver() { observer = previous_; }
 
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, Backward backward, Differentiable order) {
   if (nan_tracing && !walking) check_finite(y, {op, false, {}, 0, slots_of(inputs)});
+  OpTrace::add(op, y, inputs);
   if (!recording_on) return y;
   bool wanted = false;
   for (const Tensor& t : inputs) wanted = wanted || (t && t.requires_grad());

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/unary.h"
 
@@ -41,8 +42,14 @@ Tensor relu6(const Tensor& x) { return piecewise_linear("relu6", Unary::relu6, 0
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
   const OpScope scope("prelu");
-  const Tensor positive = relu(x);
-  return positive + slope * (x - positive);
+  Tensor y;
+  {
+    const OpTrace::Composed one;
+    const Tensor positive = relu(x);
+    y = positive + slope * (x - positive);
+  }
+  OpTrace::add("prelu", y, {x, slope});
+  return y;
 }
 
 // d tanh(x) = (1 - tanh(x)^2) dx. From x, not from the result: in bf16 1 - y^2 would be mostly y's rounding.

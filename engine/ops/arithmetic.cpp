@@ -4,6 +4,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/mac_counter.h"
 #include "engine/ops/unary.h"
@@ -75,6 +76,7 @@ Tensor operator/(const Tensor& a, const Tensor& b) {
 // d(alpha x) = alpha dx
 Tensor operator*(float alpha, const Tensor& x) {
   const OpScope scope("scale");
+  OpTrace::arguments(alpha);
   return record("scale", apply_unary(Unary::scale, alpha, x), {x},
                 [alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {alpha * dy}; });
 }
@@ -83,6 +85,7 @@ Tensor operator-(const Tensor& x) { return -1.0f * x; }
 // d(x + a) = dx
 Tensor operator+(const Tensor& x, float a) {
   const OpScope scope("shift");
+  OpTrace::arguments(a);
   return record("shift", apply_unary(Unary::shift, a, x), {x},
                 [](const Tensor& dy, const Needs&) -> std::vector<Tensor> { return {dy}; });
 }
@@ -129,6 +132,7 @@ Tensor sum_as(DType dtype, const Tensor& x, const Shape& to, float alpha) {
   if (to.n == x.shape().n && to.c == x.shape().c) MacCounter::average(x.shape(), to);
   Tensor y = Tensor::empty(to, dtype, x.device());
   on(x.device(), [&](const auto& d) { sum_to(d, alpha, x.view(), y.mutable_view()); });
+  OpTrace::arguments(alpha);
   return record("sum_to", y, {x},
                 [s = x.shape(), from = x.dtype(), alpha](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
                   return {broadcast_to(cast(alpha == 1.0f ? dy : alpha * dy, from), s)};

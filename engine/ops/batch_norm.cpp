@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/mac_counter.h"
 #include "engine/ops/place.h"
@@ -55,6 +56,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
       inv_std = inverse_std(running_var, p.eps);
     }
   }
+  OpTrace::arguments(BatchNormArguments{p, training, running_mean, running_var});
   struct Saved {
     Tensor x, gamma, mean, inv_std;
     Tensor y;                      // where act'(.) is read from it

@@ -6,6 +6,13 @@
 
 namespace gf {
 
+// What an op trace (op_trace.h) knows of it beside x, gamma, beta, residual and slope.
+struct BatchNormArguments {
+  BatchNormShape shape;
+  bool training = false;
+  Tensor running_mean, running_var;
+};
+
 // residual may be empty; `into` is where the result goes (place.h); slope is prelu's, empty with the others. x and
 // residual in float32 or bf16, parameters and statistics float32. Training: batch statistics, running statistics
 // updated in place. Otherwise the running ones.

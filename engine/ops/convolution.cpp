@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/convolution_log.h"
@@ -43,6 +44,7 @@ Tensor input_grad(const char* op, const Tensor& dy, const Tensor& w, const Tenso
 // dx = input_grad(dy, w), dw = weight_grad(x, dy), db = sum of dy over pixels
 Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p) {
   const OpScope scope("convolution");
+  OpTrace::arguments(p);
   return record("convolution", forward(x, w, bias, p, ConvolutionActivation::none), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);
@@ -79,6 +81,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bi
                   (s.w - 1) * p.stride_w - 2 * p.pad_w + p.dilation_w * (k.w - 1) + 1 + output_pad, k.c * p.groups};
   MacCounter::transposed_convolution(w.view(), s, out, p, bool(bias));
   ConvolutionLog::add({.transposed = true, .bias = bool(bias), .x = out, .w = w.shape(), .y = s, .shape = p});
+  OpTrace::arguments(TransposedArguments{p, output_pad});
   return record("transposed_convolution", input_grad("transposed_convolution", x, w, bias, out, p, into), {x, w, bias},
                 [x, w, bias, p](const Tensor& dy, const Needs& needs) {
                   std::vector<Tensor> g(3);

@@ -12,6 +12,12 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
 Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
                              ConvolutionActivation act, const Tensor& residual = {}, const Tensor& into = {});
 
+// What an op trace (op_trace.h) knows of a transposed convolution; of a convolution it is the ConvolutionShape.
+struct TransposedArguments {
+  ConvolutionShape shape;
+  int output_pad = 0;
+};
+
 // w (in,kh,kw,out): the input gradient of a convolution run forwards. out = (h-1)*stride - 2*pad + kh (+ output_pad).
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
                               int output_pad = 0, const Tensor& into = {});

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 #include "engine/ops/mac_counter.h"
 #include "kernels/adaptive_max_pool.h"
 
@@ -13,6 +14,7 @@ MaxPooled max_pool_with_index(const Tensor& x, const PoolShape& p) {
   const Tensor y = Tensor::empty(max_pool_output(x.shape(), p), x.dtype(), x.device());
   const Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
   on(x.device(), [&](const auto& d) { max_pool_forward(d, p, x.view(), y.mutable_view(), index.mutable_view()); });
+  OpTrace::arguments(MaxPoolArguments{p, index});
   const Tensor values = record(
       "max_pool", y, {x},
       [p, index, s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
@@ -31,6 +33,7 @@ Tensor max_unpool(const Tensor& x, const Tensor& index, const PoolShape& p, cons
   const OpScope scope("max_unpool");
   const Tensor y = Tensor::empty(to, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { max_unpool_forward(d, p, x.view(), index.view(), y.mutable_view()); });
+  OpTrace::arguments(MaxPoolArguments{p, index});
   return record(
       "max_unpool", y, {x},
       [p, index = index.detach(), s = x.shape()](const Tensor& dy, const Needs&) -> std::vector<Tensor> {

@@ -5,6 +5,12 @@
 
 namespace gf {
 
+// What an op trace (op_trace.h) knows of max_pool, whose index is a result, and of max_unpool, whose index is an input.
+struct MaxPoolArguments {
+  PoolShape shape;
+  Tensor index;
+};
+
 Tensor max_pool(const Tensor& x, const PoolShape& p = {});
 struct MaxPooled {
   Tensor values, index;  // index: i32, h * width + w of each maximum in x; on no tape

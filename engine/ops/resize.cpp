@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/op_scope.h"
+#include "engine/op_trace.h"
 
 namespace gf {
 namespace {
@@ -25,6 +26,7 @@ Tensor resize(const Tensor& x, std::int64_t height, std::int64_t width, ResizeMo
   if (s.h == height && s.w == width) return x;
   const Tensor y = Tensor::empty({s.n, height, width, s.c}, x.dtype(), x.device());
   on(x.device(), [&](const auto& d) { resize_forward(d, mode, x.view(), y.mutable_view()); });
+  OpTrace::arguments(mode);
   return record("resize", y, {x}, [s, mode](const Tensor& dy, const Needs&) -> std::vector<Tensor> {
     return {resize_adjoint(dy, s, mode)};
   });

@@ -1,5 +1,6 @@
 #pragma once
-// Nearest and bilinear resize (kernels/resize.h has the corner conventions). Linear, so twice differentiable.
+// Nearest and bilinear resize (kernels/resize.h has the corner conventions). Linear, so twice differentiable. In an op
+// trace its arguments are the ResizeMode.
 #include "engine/tensor.h"
 #include "kernels/resize.h"
 
