@@ -28,6 +28,11 @@ enum class Normalisation {
 const char* name_of(Normalisation n);
 Normalisation parse_normalisation(const std::string& name);  // usage error listing the names
 
+enum class Tiling {
+  none,
+  gastric  // pictures are cut into tiles as the gastric cancer data set is (tiles.h), which come as 0..1
+};
+
 struct Preprocessing {
   int channels = 1;  // 1 gray, 3 RGB; volumes: the number of channels in the file
   Normalisation normalisation = Normalisation::percentile;
@@ -37,6 +42,7 @@ struct Preprocessing {
   int min_height = 0;  // ... and at least to these, so that pictures of several sizes fit one batch
   int min_width = 0;
   LabelMap label_map;
+  Tiling tiling = Tiling::none;
 
   // Flat text form for checkpoints; from_fields throws on missing, unknown or malformed entries.
   std::map<std::string, std::string> to_fields() const;
@@ -45,11 +51,6 @@ struct Preprocessing {
 };
 // Usage error for a number out of its range.
 void check(const Preprocessing& p);
-
-struct Extent {
-  std::int64_t h = 0, w = 0;
-  bool operator==(const Extent&) const = default;
-};
 
 // Normalises every channel on its own, in place; `channels` interleaved values per pixel. A constant channel becomes 0.
 void normalise(std::span<float> values, std::int64_t channels, Normalisation how);
