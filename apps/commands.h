@@ -53,6 +53,10 @@ struct SplitFlags {
   int folds = 0;
   bool overwrite = false;
 };
+struct ConvertFlags {
+  std::string input, output, to, class_order = "transunet";  // to: synapse or nifti
+  bool keep_existing = false;
+};
 struct InfoFlags {
   std::string subject;  // empty, a network's name, or a file
   double width = 1;
@@ -98,6 +102,7 @@ int evaluate_command(const EvaluateFlags& flags);
 int predict_command(const PredictFlags& flags);
 int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
+int convert_command(const ConvertFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
 int experiment_command(const ExperimentFlags& flags);

@@ -36,6 +36,19 @@ Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes) 
   return p;
 }
 
+// A protocol that takes the tiles' middles counts the cores, every place of the picture once; the others score the
+// picture put together, at its own size.
+static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vector<Mask>& prediction,
+                             ScoreOptions options) {
+  const Crop crop = options.protocol.crop;
+  if (crop == Crop::none)
+    return score_case(c.id, classes, {c.whole_truth}, {merge_tiles(prediction, *c.tiles)}, options);
+  options.protocol.crop = Crop::none;
+  const std::int64_t offset = crop == Crop::centre_authors && c.tiles->offset > 0 ? -1 : 0;
+  return score_case(c.id, classes, {tile_cores(c.truth, *c.tiles, offset)}, {tile_cores(prediction, *c.tiles, offset)},
+                    options);
+}
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                             const Protocol& protocol) {
   Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
@@ -46,7 +59,9 @@ Evaluation evaluate_network(const Network& network, const std::vector<PreparedCa
     options.volume = c.volume;
     options.ignore = dataset.preprocessing.label_map.ignore_index;
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
-    e.scores.add(score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), options));
+    const std::vector<Mask>& prediction = e.predictions.back();
+    e.scores.add(c.tiles ? score_tiles(c, dataset.classes(), prediction, options)
+                         : score_case(c.id, dataset.classes(), c.truth, prediction, options));
   }
   return e;
 }

@@ -3,6 +3,7 @@
 // come through here, so they cannot differ.
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "data/nifti.h"
 #include "data/png.h"
 #include "data/preprocess.h"
+#include "data/tiles.h"
 
 namespace gf {
 
@@ -25,14 +27,28 @@ struct PreparedCase {
   std::vector<Picture> images;                   // one a slice: normalised and shrunk, not padded
   std::vector<Mask> labels;                      // class ids, shrunk as the images; empty without truth
   std::vector<Mask> truth;                       // class ids at full size; filled for evaluation only
+  std::optional<TileGrid> tiles;                 // `images` are tiles of one picture, `full` a tile's size
+  Mask whole_truth;                              // with tiles: class ids of the whole picture; for evaluation only
 
   std::int64_t bytes() const;  // memory held
 };
+
+// Of a case whose slices are .npz files, one each.
+bool slices_are_files(const Case& c);
+Case one_slice(const Case& c, std::int64_t slice);
+// The tiles of a picture of this size: those of training, or of the test part.
+TileGrid tiles_of(const Case& c, Extent picture);
 
 enum class Purpose { training, evaluation };  // evaluation also fills `truth`
 
 // Errors (bad_data): whatever the readers say; image and label of different grids or sizes; another number of channels.
 PreparedCase load_case(const Dataset& dataset, const Case& c, Purpose purpose);
+
+// Whether load_input may read it, by its name: NIfTI, pictures, .npz, .h5.
+bool is_input_name(const std::string& path);
+
+// The file's name without folder and endings: "case" of case.nii.gz, case.png, case.npy.h5.
+std::string input_stem(const std::string& path);
 
 // An image file or volume without truth, for prediction: all its slices.
 PreparedCase load_input(const std::vector<std::string>& image_paths, const Preprocessing& preprocessing);
@@ -41,7 +57,7 @@ PreparedCase load_input(const std::vector<std::string>& image_paths, const Prepr
 Picture network_input(const PreparedCase& c, std::size_t i, const Preprocessing& preprocessing);
 
 // Writes full-size class maps, one a slice, with the geometry of the input: NIfTI for a volume (slices outside the case
-// are background), PNG for a picture. `path` ends in .nii, .nii.gz or .png accordingly.
+// are background), PNG for a picture, whose tiles are put together. `path` ends in .nii, .nii.gz or .png accordingly.
 void write_prediction(const std::string& path, const PreparedCase& c, const std::vector<Mask>& masks,
                       const Preprocessing& preprocessing, const Palette& palette = {});
 

@@ -176,8 +176,7 @@ class Loader::Impl {
   }
 
   void append(RawBatch& batch, std::size_t sample, std::uint64_t epoch) {
-    const auto [case_index, slice] = samples_[sample];
-    const std::shared_ptr<const PreparedCase> c = cache_.get(case_index);
+    const auto [c, slice] = cache_.get(samples_[sample]);
     Picture picture = network_input(*c, slice, dataset_.preprocessing);
     Mask mask = labelled_ ? pad(c->labels.at(slice), {picture.h, picture.w}, outside_label())
                           : Mask(picture.h, picture.w);  // takes part in the changes and is thrown away
