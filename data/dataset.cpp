@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 
 #include "data/case.h"
@@ -54,6 +55,19 @@ static void refuse_repeated_images(const Dataset& d) {
   }
 }
 
+// A setting that only some layouts know would be ignored without a word by the others.
+static void refuse_unknown_settings(const DatasetSource& s) {
+  const auto only = [&](bool given, const char* key, std::initializer_list<const char*> known) {
+    if (!given || std::find(known.begin(), known.end(), s.layout) != known.end()) return;
+    throw Error(ErrorKind::usage, {"setting that the layout does not know", key,
+                                   fmt::format("layout {}", fmt::join(known, " or ")), s.layout, "leave it out"});
+  };
+  only(!s.subsets.empty(), "data.subsets", {"busi"});
+  only(!s.keep_sequences, "data.split_by = \"random\"", {"cvc"});
+  only(!s.class_order.empty(), "data.class_order", {"synapse", "btcv"});
+  only(s.fold != 0, "data.fold", {"monai", "nnunet"});
+}
+
 // How many tiles a case has depends on its part.
 static void count_tiles(Dataset& d) {
   for (Case& c : d.cases) c.last_slice = tiles_of(c, read_image_extent(c.images[0])).count() - 1;
@@ -93,6 +107,7 @@ Dataset open_dataset(const DatasetSource& source, const Preprocessing& preproces
                                    fmt::format("{}", fmt::join(layout_names(), ", ")),
                                    {},
                                    {}});
+  refuse_unknown_settings(source);
   Dataset d = layout->open(source, preprocessing);
   d.layout = source.layout;
   if (d.cases.empty()) bad_data("data set holds no cases", d.root, "at least one image with its label", "none");

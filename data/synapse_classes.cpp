@@ -102,7 +102,8 @@ void OrganSizes::add(const Mask& slice) {
 std::vector<std::string> OrganSizes::doubts(const OrganOrder& order) const {
   std::vector<std::string> doubts;
   const auto say = [&](std::size_t label, const char* what) {
-    doubts.push_back(fmt::format("label {}, in this order the {}, {}", label, order.organs[label - 1], what));
+    const std::string doubt = fmt::format("label {}, in this order the {}, {}", label, order.organs[label - 1], what);
+    if (std::ranges::find(doubts, doubt) == doubts.end()) doubts.push_back(doubt);  // one for both kidneys
   };
   const std::size_t liver = label_of(order, "liver"), gallbladder = label_of(order, "gallbladder"),
                     aorta = label_of(order, "aorta");

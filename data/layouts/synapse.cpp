@@ -129,10 +129,12 @@ void check_order(Dataset& d, const OrganOrder& order) {
   OrganSizes sizes;
   constexpr std::int64_t every = 4;  // slices: enough to tell a liver from an aorta
   for (std::int64_t z = 0; z <= c.last_slice; z += every) sizes.add(read_label_stack(c.images, z, z)[0]);
-  for (const std::string& doubt : sizes.doubts(order))
-    d.notes.push_back(
-        fmt::format("warning: synapse: data.class_order = \"{}\" does not look right: in {} {}; orders that fit: {}",
-                    order.name, c.id, doubt, fmt::join(sizes.plausible_orders(), ", ")));
+  const std::vector<std::string> doubts = sizes.doubts(order), others = sizes.plausible_orders();
+  if (doubts.empty()) return;
+  d.notes.push_back(fmt::format(
+      "warning: synapse: data.class_order = \"{}\" does not look right: in {} {}; {}", order.name, c.id,
+      fmt::join(doubts, ", and "),
+      others.empty() ? "no known order fits" : fmt::format("orders that fit: {}", fmt::join(others, ", "))));
 }
 
 }  // namespace

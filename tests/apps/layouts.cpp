@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "data/hdf5.h"
 #include "data/image.h"
@@ -73,8 +74,15 @@ TEST_CASE("busi: train, split, evaluate and predict, with spaces and other bytes
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(read_mask(t.path() + "/out/" + odd).h == 32);
   CHECK(fs::exists(t.path() + "/out/benign (3).png"));
-  o = run("evaluate -g " + t.path() + "/out -p " + t.path() + "/out --classes lesion -o " + t.path() + "/self");
-  CHECK_MESSAGE((o.code == 0 || o.code == 3), o.text);  // 3: the masks may all be empty
+  Mask mask(4, 4);
+  mask.at(1, 1) = 1;
+  fs::create_directories(t.path() + "/masks");
+  write_png_mask(t.path() + "/masks/" + odd, mask);
+  o = run("evaluate -g " + t.path() + "/masks -p " + t.path() + "/masks -o " + t.path() + "/self");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const auto summary = nlohmann::json::parse(read_text(t.path() + "/self/summary.json"), nullptr, false);
+  REQUIRE(!summary.is_discarded());
+  CHECK(summary["metric_per_case"][0]["case"] == "na\ufffdve \ufffd");
 }
 
 TEST_CASE("synapse: from BTCV's volumes through convert to scores and masks that lie on the volumes") {

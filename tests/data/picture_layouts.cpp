@@ -201,6 +201,21 @@ TEST_CASE("csv: patients stay together, files lie anywhere, parts are drawn wher
   CHECK(open_dataset(source("csv", folder.path()), p).cases[0].slices() == 2);
 }
 
+TEST_CASE("settings that a layout does not know are refused, not ignored") {
+  const TemporaryFolder folder;
+  picture(folder / "images/a.png");
+  mask(folder / "masks/a.png", {0});
+  const auto refused = [&](auto change) {
+    DatasetSource s = source("images_masks", folder.path());
+    change(s);
+    return message_of([&] { open_dataset(s, {}); }, ErrorKind::usage);
+  };
+  CHECK(holds(refused([](DatasetSource& s) { s.subsets = {"normal"}; }), "layout busi"));
+  CHECK(holds(refused([](DatasetSource& s) { s.keep_sequences = false; }), "layout cvc"));
+  CHECK(holds(refused([](DatasetSource& s) { s.class_order = "samed"; }), "synapse or btcv"));
+  CHECK(holds(refused([](DatasetSource& s) { s.fold = 1; }), "monai or nnunet"));
+}
+
 TEST_CASE("images_masks: folders without a table") {
   const TemporaryFolder folder;
   for (int i = 0; i < 10; ++i) {

@@ -26,6 +26,23 @@ TEST_CASE("tiles: a quarter of the size as Pillow makes it, to the bit") {
   CHECK(small.h == 10);
   CHECK(small.w == 16);
   CHECK(small.pixels == golden.floats("small"));
+
+  Mask mask(40, 64);
+  const std::vector<float> stored = golden.floats("mask"), nearest = golden.floats("nearest");
+  std::copy(stored.begin(), stored.end(), mask.values.begin());
+  const Mask tile = cut_tile(mask, training_tiles({40, 64}), 0);
+  for (std::int64_t y = 0; y < 10; ++y)
+    for (std::int64_t x = 0; x < 16; ++x) CHECK(tile.at(y, x) == static_cast<std::int32_t>(nearest[y * 16 + x]));
+
+  // Areas of one colour: their middles show Pillow's gray of it.
+  Picture areas(1024, 1024, 3);
+  for (std::int64_t y = 0; y < 1020; ++y)
+    for (std::int64_t x = 0; x < 1024; ++x)
+      for (std::int64_t c = 0; c < 3; ++c) areas.at(y, x, c) = small.at(y / 102, x / 64, c);
+  const Picture gray = cut_tile(areas, training_tiles({1024, 1024}), 0, 1);
+  const std::vector<float> luma = golden.floats("luma");
+  for (std::int64_t y = 0; y < 10; ++y)
+    for (std::int64_t x = 0; x < 16; ++x) CHECK(gray.at((102 * y + 51) / 4, 16 * x + 8) == luma[y * 16 + x] / 255);
 }
 
 TEST_CASE("tiles: the published numbers for 2048 x 2048") {
