@@ -81,6 +81,10 @@ struct PreviewFlags {
   int count = 16, columns = 0, scale = 0;                            // 0: what fits
   bool unaugmented = false;
 };
+struct ConvertFlags {
+  std::string input, output, to, class_order = "transunet";  // to: synapse or nifti
+  bool keep_existing = false;
+};
 struct InfoFlags {
   std::string subject;  // empty, a network's name, or a file
   double width = 1;
@@ -130,6 +134,7 @@ int compare_command(const CompareFlags& flags);
 int split_command(const SplitFlags& flags);
 int verify_command(const VerifyFlags& flags);
 int preview_command(const PreviewFlags& flags);
+int convert_command(const ConvertFlags& flags);
 int info_command(const InfoFlags& flags);
 int demo_command(const DemoFlags& flags);
 int experiment_command(const ExperimentFlags& flags);

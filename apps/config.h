@@ -33,6 +33,12 @@ struct DataConfig {
   std::string layout = "images_masks";
   std::string root;
   std::string split_file;
+  int split_seed = 1;
+  std::string split_by = "sequence";
+  double val_share = 0.1, test_share = 0.2;
+  int fold = 0;
+  std::vector<std::string> subsets;
+  std::string class_order;
   std::map<int, int> label_map;
   int ignore_index = -1;
   std::vector<std::string> class_names;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "apps/augment_presets.h"
+#include "data/dataset.h"
 #include "data/metrics/protocol.h"
 #include "data/preprocess.h"
 #include "distill/baselines/method.h"
@@ -31,14 +32,26 @@ class Table {
 };
 
 void add_data(Table& t, DataConfig& d) {
-  t.add("data.layout", d.layout, one_of({"brain", "images_masks", "nifti_cases"}),
-        "How the data set lies on the disk: the brain volume of the package mricron-data, pictures and masks with an "
-        "index.csv, or NIfTI cases with an index.csv",
-        {"preset", "dataset"});
-  t.add("data.root", d.root, any(), "Folder of the data set; layout brain finds its own", {"root_path", "path"});
+  t.add("data.layout", d.layout, one_of(layout_names()),
+        "How the data set lies on the disk; the README's table shows each", {"preset", "dataset"});
+  t.add("data.root", d.root, any(), "Folder of the data set (monai, csv: or its list file); layout brain finds its own",
+        {"root_path", "path"});
   t.add("data.split_file", d.split_file, any(),
         "Table case,split that decides the parts instead of the data set; `graphflow split` writes one",
         {"split", "folds"});
+  t.add("data.split_seed", d.split_seed, at_least(0), "Draws the parts where the data set does not say them");
+  t.add("data.split_by", d.split_by, one_of({"sequence", "random"}),
+        "Of cvc: frames of one video stay together, or are drawn one by one as in most papers, whose test part then "
+        "shows polyps that were trained on");
+  t.add("data.val_share", d.val_share, between(0, 0.9),
+        "Share of the cases that validate where the data set does not say; 0: none", {"val_fraction"});
+  t.add("data.test_share", d.test_share, between(0, 0.9), "Share of the cases that test, likewise", {"test_fraction"});
+  t.add("data.fold", d.fold, between(0, 999), "Fold that validates, of datalists and splits_final.json");
+  t.add("data.subsets", d.subsets, any(),
+        "Of busi: folders that take part; empty: benign and malignant");
+  t.add("data.class_order", d.class_order, one_of({"", "transunet", "samed", "cascade"}),
+        "Of synapse, which organ labels 1 to 8 are (empty: transunet); of btcv, reduce its 13 organs to these 8",
+        {"organ_order"});
   t.add("data.label_map", d.label_map, between(0, 254),
         "Stored label = class, for labels that are not their class: { 255 = 1 }; 0 is background unless listed");
   t.add("data.ignore_index", d.ignore_index, between(-1, 65535),

@@ -66,14 +66,29 @@ Dataset model_dataset(const NetworkFile& file, const std::string& model, Config&
   return dataset;
 }
 
+// A protocol that takes the tiles' middles counts the cores, every place of the picture once; the others score the
+// picture put together, at its own size.
+static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vector<Mask>& prediction,
+                             ScoreOptions options) {
+  const Crop crop = options.protocol.crop;
+  if (crop == Crop::none)
+    return score_case(c.id, classes, {c.whole_truth}, {merge_tiles(prediction, *c.tiles)}, options);
+  options.protocol.crop = Crop::none;
+  const std::int64_t offset = crop == Crop::centre_authors && c.tiles->offset > 0 ? -1 : 0;
+  return score_case(c.id, classes, {tile_cores(c.truth, *c.tiles, offset)}, {tile_cores(prediction, *c.tiles, offset)},
+                    options);
+}
+
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                             const Protocol& protocol, const Postprocessing& postprocessing) {
   Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
   for (const PreparedCase& c : cases) {
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
     clean(e.predictions.back(), postprocessing, voxel_mm3(c));
-    e.scores.add(
-        score_case(c.id, dataset.classes(), c.truth, e.predictions.back(), score_options(c, dataset, protocol)));
+    const std::vector<Mask>& prediction = e.predictions.back();
+    const ScoreOptions options = score_options(c, dataset, protocol);
+    e.scores.add(c.tiles ? score_tiles(c, dataset.classes(), prediction, options)
+                         : score_case(c.id, dataset.classes(), c.truth, prediction, options));
   }
   return e;
 }

@@ -147,7 +147,8 @@ ordered_json failed_row(const ExperimentPlan& plan, const RowPlan& row, const De
 
 void write_row(const ExperimentPlan& plan, const RowPlan& row, const ordered_json& j) {
   std::filesystem::create_directories(plan.output + "/rows");
-  write_file_atomically(plan.row_file(row), j.dump(1) + "\n");
+  // A file's name need not be UTF-8.
+  write_file_atomically(plan.row_file(row), j.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 RowStatus row_status(const ExperimentPlan& plan, const RowPlan& row) {

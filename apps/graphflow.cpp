@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
   sub = app.add_subcommand("evaluate", "Score a trained model on a split of its data set, or masks against the truth");
   sub->add_option("-m,--model", evaluate.model, "Checkpoint");
   sub->add_option("-g,--truth", evaluate.truth, "True masks, a folder or a file; with -p in place of a model");
-  sub->add_option("-p,--prediction", evaluate.prediction, "Predicted masks of the same names (NIfTI or PNG)");
+  sub->add_option("-p,--prediction", evaluate.prediction, "Predicted masks of the same names (NIfTI, PNG or TIFF)");
   sub->add_option("--protocol", evaluate.protocol,
                   "standard, transunet, gastric, nnunet or monai: whose numbers (instead of eval.protocol)");
   sub->add_option("--nsd-tolerance,--nsd-tol", evaluate.nsd_tolerance,
@@ -178,7 +178,9 @@ int main(int argc, char** argv) {
   PredictFlags predict;
   sub = app.add_subcommand("predict", "Write masks for volumes or pictures, with the input's geometry");
   sub->add_option("-m,--model", predict.model, "Checkpoint")->required();
-  sub->add_option("-i,--input", predict.inputs, "NIfTI volumes, PNG/JPEG/BMP pictures, or folders of them")->required();
+  sub->add_option("-i,--input", predict.inputs,
+                  "NIfTI volumes, PNG/JPEG/BMP/TIFF pictures, .npz or .h5 slices, or folders of them")
+      ->required();
   sub->add_option("-o,--output", predict.output, "Folder, or one mask file for one input")->required();
   sub->add_option("--batch-size", predict.batch_size, "Slices a forward pass")
       ->capture_default_str()
@@ -261,6 +263,22 @@ int main(int argc, char** argv) {
                "  graphflow export -m best.gfm -o student.onnx --size 256x256\n"
                "  graphflow export -m runs/brain/student/checkpoints/best.gfm -o exported/brain.onnx");
   sub->callback([&] { code = export_command(onnx); });
+
+  ConvertFlags convert;
+  sub = app.add_subcommand("convert", "BTCV's NIfTI volumes to TransUNet's Synapse files, and back");
+  sub->add_option("-i,--input", convert.input, "Folder of the data set (layout btcv, or synapse)")->required();
+  sub->add_option("-o,--output", convert.output, "Folder of the new one")->required();
+  sub->add_option("--to", convert.to, "synapse (npz slices, h5 volumes, lists) or nifti (img, label)")
+      ->required()
+      ->check(CLI::IsMember({"synapse", "nifti"}));
+  sub->add_option("--class-order", convert.class_order, "Which organ labels 1 to 8 are")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"transunet", "samed", "cascade"}));
+  sub->add_flag("--continue", convert.keep_existing, "Keep cases that are there, make the rest");
+  add_examples(*sub,
+               "  graphflow convert -i RawData/Training -o Synapse --to synapse\n"
+               "  graphflow convert -i Synapse -o volumes --to nifti --class-order transunet");
+  sub->callback([&] { code = convert_command(convert); });
 
   InfoFlags info;
   sub = app.add_subcommand("info", "Describe this build, a network, a checkpoint or a NIfTI file");

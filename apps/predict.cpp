@@ -20,12 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_picture(const fs::path& p) {
-  std::string e = p.extension().string();
-  std::transform(e.begin(), e.end(), e.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return e == ".png" || e == ".jpg" || e == ".jpeg" || e == ".bmp";
-}
-
 std::vector<std::string> find_inputs(const std::vector<std::string>& given) {
   std::vector<std::string> files;
   for (const std::string& g : given) {
@@ -36,10 +30,10 @@ std::vector<std::string> find_inputs(const std::vector<std::string>& given) {
     }
     const std::size_t before = files.size();
     for (const fs::directory_entry& e : fs::directory_iterator(g))
-      if (e.is_regular_file() && (is_nifti_name(e.path().string()) || is_picture(e.path())))
-        files.push_back(e.path().string());
+      if (e.is_regular_file() && is_input_name(e.path().string())) files.push_back(e.path().string());
     if (files.size() == before)
-      bad_data("nothing to predict in the folder", g, ".nii, .nii.gz, .png, .jpg or .bmp files", "none");
+      bad_data("nothing to predict in the folder", g, ".nii, .nii.gz, .png, .jpg, .bmp, .tif, .npz or .h5 files",
+               "none");
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
   return files;
@@ -50,8 +44,7 @@ std::string output_name(const std::string& input, const PredictFlags& flags, std
   const fs::path out(flags.output);
   const bool file = inputs == 1 && (is_nifti_name(flags.output) || out.extension() == ".png");
   if (file) return flags.output;
-  const std::string name =
-      is_nifti_name(input) ? nifti_stem(input) + ".nii.gz" : fs::path(input).stem().string() + ".png";
+  const std::string name = input_stem(input) + (is_image_name(input) ? ".png" : ".nii.gz");
   return (out / name).string();
 }
 

@@ -1,6 +1,7 @@
 #include "apps/session.h"
 
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -56,6 +57,25 @@ ImageSize image_size(const Config& config) {
   for (const std::vector<int>& size : {config.model.image_size, config.data.pad_to})
     if (!size.empty()) return {size.front(), size.back()};
   return {};
+}
+
+DatasetSource source_of(const DataConfig& d) {
+  DatasetSource s{d.layout, d.root, d.class_names, d.split_file};
+  s.class_order = d.class_order;
+  s.keep_sequences = d.split_by == "sequence";
+  s.subsets = d.subsets;
+  s.fold = d.fold;
+  s.val_share = d.val_share;
+  s.test_share = d.test_share;
+  s.split_seed = static_cast<std::uint64_t>(d.split_seed);
+  return s;
+}
+
+// A run opens its data set several times.
+void say_once(const std::vector<std::string>& notes) {
+  static std::set<std::string> said;
+  for (const std::string& note : notes)
+    if (said.insert(note).second) fmt::print(stderr, "{}\n", note);
 }
 
 Normalisation normalisation_of(const DataConfig& d) { return parse_normalisation(d.normalisation); }
@@ -143,8 +163,8 @@ Preprocessing configured_preprocessing(const Config& config, const PictureNeeds&
 
 Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
   const DataConfig& d = config.data;
-  Dataset dataset =
-      open_dataset({d.layout, d.root, d.class_names, d.split_file}, configured_preprocessing(config, needs));
+  Dataset dataset = open_dataset(source_of(d), configured_preprocessing(config, needs));
+  say_once(dataset.notes);
   const auto settle = [](int& value, int found, const char* key) {
     if (value == 0) value = found;
     if (value != found)

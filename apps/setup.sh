@@ -6,7 +6,7 @@ graphflow_packages=(
   build-essential cmake ninja-build
   libdnnl-dev ocl-icd-opencl-dev libboost-context-dev
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
-  libnifti-dev libstb-dev libpng-dev zlib1g-dev
+  libnifti-dev libstb-dev libpng-dev libtiff-dev libhdf5-dev zlib1g-dev
   libonnx-dev libprotobuf-dev
   doctest-dev mricron-data
 )

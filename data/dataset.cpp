@@ -1,9 +1,14 @@
 #include "data/dataset.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <map>
 
+#include "data/case.h"
+#include "data/layouts/layouts.h"
 #include "data/split_file.h"
 #include "kernels/error.h"
 
@@ -50,25 +55,68 @@ static void refuse_repeated_images(const Dataset& d) {
   }
 }
 
+// A setting that only some layouts know would be ignored without a word by the others.
+static void refuse_unknown_settings(const DatasetSource& s) {
+  const auto only = [&](bool given, const char* key, std::initializer_list<const char*> known) {
+    if (!given || std::find(known.begin(), known.end(), s.layout) != known.end()) return;
+    throw Error(ErrorKind::usage, {"setting that the layout does not know", key,
+                                   fmt::format("layout {}", fmt::join(known, " or ")), s.layout, "leave it out"});
+  };
+  only(!s.subsets.empty(), "data.subsets", {"busi"});
+  only(!s.keep_sequences, "data.split_by = \"random\"", {"cvc"});
+  only(!s.class_order.empty(), "data.class_order", {"synapse", "btcv"});
+  only(s.fold != 0, "data.fold", {"monai", "nnunet"});
+}
+
+// How many tiles a case has depends on its part.
+static void count_tiles(Dataset& d) {
+  for (Case& c : d.cases) c.last_slice = tiles_of(c, read_image_extent(c.images[0])).count() - 1;
+}
+
+std::span<const Layout> layouts() {
+  static constexpr Layout all[] = {
+      {"brain", open_brain},
+      {"images_masks", open_images_masks},
+      {"nifti_cases", open_nifti_cases},
+      {"csv", open_csv},
+      {"busi", open_busi},
+      {"cvc", open_cvc},
+      {"nnunet", open_nnunet},
+      {"monai", open_monai},
+      {"synapse", open_synapse},
+      {"btcv", open_btcv},
+      {"gastric", open_gastric},
+  };
+  return all;
+}
+
+std::vector<std::string> layout_names() {
+  std::vector<std::string> names;
+  for (const Layout& l : layouts()) names.push_back(l.name);
+  return names;
+}
+
 Dataset open_dataset(const DatasetSource& source, const Preprocessing& preprocessing) {
   check(preprocessing);
-  Dataset d;
-  if (source.layout == "brain")
-    d = open_brain(source, preprocessing);
-  else if (source.layout == "images_masks")
-    d = open_images_masks(source, preprocessing);
-  else if (source.layout == "nifti_cases")
-    d = open_nifti_cases(source, preprocessing);
-  else
-    throw Error(ErrorKind::usage,
-                {"unknown data set layout", "\"" + source.layout + "\"", "brain, images_masks or nifti_cases", {}, {}});
+  const auto known = layouts();
+  const auto layout =
+      std::find_if(known.begin(), known.end(), [&](const Layout& l) { return l.name == source.layout; });
+  if (layout == known.end())
+    throw Error(ErrorKind::usage, {"unknown data set layout",
+                                   "\"" + source.layout + "\"",
+                                   fmt::format("{}", fmt::join(layout_names(), ", ")),
+                                   {},
+                                   {}});
+  refuse_unknown_settings(source);
+  Dataset d = layout->open(source, preprocessing);
   d.layout = source.layout;
   if (d.cases.empty()) bad_data("data set holds no cases", d.root, "at least one image with its label", "none");
   if (d.layout != "brain") refuse_repeated_images(d);
   if (d.class_names.empty()) d.class_names = {"background", "foreground"};
   if (!source.split_file.empty()) apply_split(d, source.split_file);
+  if (d.preprocessing.tiling != Tiling::none) count_tiles(d);
   for (Case& c : d.cases)
-    if (c.split == Split::unlabelled) c.label.clear();
+    if (c.split == Split::unlabelled) c.label.clear(), c.more_labels.clear();
   return d;
 }
 

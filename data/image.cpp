@@ -4,10 +4,17 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <limits>
 #include <memory>
 
 #include "data/gz_stream.h"
+#include "data/image_limits.h"
+#include "data/png.h"
+#include "data/tiff.h"
 #include "kernels/error.h"
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -16,6 +23,7 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_BMP
+#define STBI_MAX_DIMENSIONS 32768
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -51,8 +59,13 @@ Picture without_alpha(const T* pixels, int w, int h, int channels) {
 Picture read_image(const std::string& path) {
   const std::vector<std::uint8_t> file = read_whole_file(path);
   if (truncated_jpeg(file)) bad_data("file is truncated", path, "an end-of-image mark", "none", "copy the file again");
-  const int bytes = static_cast<int>(file.size());
+  if (is_tiff(file)) return decode_tiff(file, path);
+  const int bytes = static_cast<int>(std::min<std::size_t>(file.size(), std::numeric_limits<int>::max()));
   int w = 0, h = 0, channels = 0;
+  if (stbi_info_from_memory(file.data(), bytes, &w, &h, &channels)) {
+    require_plausible_extent(h, w, path);
+    require_plausible_size(double(h) * w * channels, file.size(), path);
+  }
   const bool wide = stbi_is_16_bit_from_memory(file.data(), bytes);
   void* decoded = nullptr;
   if (wide)
@@ -61,7 +74,7 @@ Picture read_image(const std::string& path) {
     decoded = stbi_load_from_memory(file.data(), bytes, &w, &h, &channels, 0);
   const std::unique_ptr<void, decltype(&stbi_image_free)> pixels(decoded, &stbi_image_free);
   if (!pixels)
-    bad_data("cannot read image", path, "an intact PNG, JPEG or BMP",
+    bad_data("cannot read image", path, "an intact PNG, JPEG, BMP or TIFF",
              fmt::format("{} bytes that do not decode ({})", file.size(), stbi_failure_reason()),
              "copy it again, or convert it to PNG");
   return wide ? without_alpha(static_cast<const stbi_us*>(pixels.get()), w, h, channels)
@@ -86,10 +99,52 @@ Picture to_channels(Picture picture, std::int64_t channels, const std::string& p
   return out;
 }
 
-bool is_image_name(const std::string& path) {
+Extent read_image_extent(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) bad_data("cannot open file", path, {}, std::strerror(errno), "check the path and its permissions");
+  std::uint8_t first[4] = {};
+  const std::size_t got = std::fread(first, 1, sizeof first, file.get());
+  if (is_tiff({first, first + got})) {  // its size may stand at the end
+    const Picture p = read_image(path);
+    return {p.h, p.w};
+  }
+  std::rewind(file.get());
+  constexpr stbi_io_callbacks reading = {
+      [](void* f, char* out, int bytes) {
+        return static_cast<int>(std::fread(out, 1, static_cast<std::size_t>(bytes), static_cast<std::FILE*>(f)));
+      },
+      [](void* f, int bytes) { std::fseek(static_cast<std::FILE*>(f), bytes, SEEK_CUR); },
+      [](void* f) { return std::feof(static_cast<std::FILE*>(f)); }};
+  int w = 0, h = 0, channels = 0;
+  if (!stbi_info_from_callbacks(&reading, file.get(), &w, &h, &channels))
+    bad_data("cannot read image", path, "a PNG, JPEG, BMP or TIFF", "something else", "convert it to PNG");
+  require_plausible_extent(h, w, path);
+  return {h, w};
+}
+
+Mask read_mask(const std::string& path) {
+  const std::vector<std::uint8_t> file = read_whole_file(path);
+  if (is_tiff(file)) return decode_tiff_mask(file, path);
+  if (!is_png(file))
+    bad_data("mask is not a PNG or TIFF file", path, "a lossless file that keeps its values", "another format",
+             "convert the mask to PNG");
+  return decode_png_mask(file, path);
+}
+
+static std::string lower_ending(const std::string& path) {
   std::string ending = std::filesystem::path(path).extension().string();
   for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".bmp";
+  return ending;
+}
+
+bool is_mask_image_name(const std::string& path) {
+  const std::string e = lower_ending(path);
+  return e == ".png" || e == ".tif" || e == ".tiff";
+}
+
+bool is_image_name(const std::string& path) {
+  const std::string e = lower_ending(path);
+  return is_mask_image_name(path) || e == ".jpg" || e == ".jpeg" || e == ".bmp";
 }
 
 }  // namespace gf

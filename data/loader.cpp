@@ -194,8 +194,7 @@ class Loader::Impl {
   }
 
   void append(RawBatch& batch, std::size_t sample, std::uint64_t epoch) {
-    const auto [case_index, slice] = samples_[sample];
-    const std::shared_ptr<const PreparedCase> c = cache_.get(case_index);
+    const auto [c, slice] = cache_.get(samples_[sample]);
     const SampleKey key{options_.seed, epoch, sample};
     Picture picture = c->images.at(slice);
     // Without labels the mask takes part in the changes and is thrown away.

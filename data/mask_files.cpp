@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <map>
 
+#include "data/image.h"
 #include "data/layouts/folder.h"
 #include "data/nifti.h"
-#include "data/png.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 bool is_mask_name(const std::string& name) {
   if (name.ends_with("_preview.png")) return false;  // graphflow predict --preview
-  return name.ends_with(".nii") || name.ends_with(".nii.gz") || name.ends_with(".png");
+  return name.ends_with(".nii") || name.ends_with(".nii.gz") || is_mask_image_name(name);
 }
 
 std::map<std::string, std::string> masks_by_id(const std::string& folder) {
@@ -27,7 +27,7 @@ std::map<std::string, std::string> masks_by_id(const std::string& folder) {
     const auto [at, fresh] = files.emplace(nifti_stem(name), path);
     if (!fresh) bad_data("two masks of one name", at->second + " and " + path, "one", "", "remove one");
   }
-  if (files.empty()) bad_data("no masks in the folder", folder, ".nii, .nii.gz or .png files", "none");
+  if (files.empty()) bad_data("no masks in the folder", folder, ".nii, .nii.gz, .png or .tif files", "none");
   return files;
 }
 
@@ -74,7 +74,7 @@ MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading) 
   const bool nifti = is_nifti_name(files.truth);
   if (nifti != is_nifti_name(files.prediction))
     bad_data("truth and prediction are of different kinds", files.truth + " and " + files.prediction,
-             "two NIfTI volumes or two PNG pictures");
+             "two NIfTI volumes or two pictures");
   LabelMap prediction_map = reading.label_map;
   prediction_map.ignore_index.reset();  // a prediction ignores nothing
   if (reading.prediction_has_ids) prediction_map.entries.clear();
@@ -91,7 +91,7 @@ MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading) 
     out.prediction = slices_of(std::move(p));
     return out;
   }
-  Mask t = read_png_mask(files.truth), p = read_png_mask(files.prediction);
+  Mask t = read_mask(files.truth), p = read_mask(files.prediction);
   if (t.h != p.h || t.w != p.w)
     bad_data("truth and prediction differ in size", files.truth + " and " + files.prediction, t.size_text(),
              p.size_text(), "write predictions at the truth's size");
@@ -106,7 +106,7 @@ std::int32_t greatest_label(const std::vector<MaskFiles>& files, std::optional<s
   std::int32_t greatest = 0;
   for (const MaskFiles& f : files) {
     const std::vector<std::int32_t> values =
-        is_nifti_name(f.truth) ? read_nifti_labels(f.truth).voxels : read_png_mask(f.truth).values;
+        is_nifti_name(f.truth) ? read_nifti_labels(f.truth).voxels : read_mask(f.truth).values;
     for (const std::int32_t v : values)
       if (v > greatest && v != ignore) greatest = v;
   }

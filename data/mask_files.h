@@ -1,6 +1,6 @@
 #pragma once
-// Finished masks to be held against the truth: two folders (or two files) of NIfTI volumes or PNG pictures with the
-// same names. For scoring what some other program predicted.
+// Finished masks to be held against the truth: two folders (or two files) of NIfTI volumes or pictures (PNG, TIFF) with
+// the same names. For scoring what some other program predicted.
 #include <array>
 #include <optional>
 #include <string>
@@ -24,14 +24,14 @@ struct MaskFolders {
   std::vector<UnpairedMask> unpaired;  // in one folder only, truth first
 };
 
-// "a.nii.gz" goes with "a.nii"; other files (dataset.json, NAME_preview.png) are left alone; every other .nii, .nii.gz
-// and .png counts as a mask. Errors (bad_data): missing or empty, a file against a folder, two masks of one name,
+// "a.nii.gz" goes with "a.nii"; other files (dataset.json, NAME_preview.png) are left alone; every other .nii, .nii.gz,
+// .png and .tif counts as a mask. Errors (bad_data): missing or empty, a file against a folder, two masks of one name,
 // volumes and pictures together.
 MaskFolders pair_masks(const std::string& truth, const std::string& prediction);
 
 struct MaskPictures {
   std::vector<Mask> truth, prediction;        // class ids, slice by slice (z); one of a picture
-  std::array<double, 3> spacing = {1, 1, 1};  // (z, y, x) in mm; 1 of a PNG
+  std::array<double, 3> spacing = {1, 1, 1};  // (z, y, x) in mm; 1 of a picture
   bool volume = false;                        // more than one slice
 };
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <memory>
 
 #include "data/gz_stream.h"
@@ -209,6 +210,45 @@ NiftiFile open_nifti(const std::string& path) {
   std::memcpy(file.header.raw.data(), &h, sizeof h);
   check_size(file);
   return file;
+}
+
+NiftiHeader header_from_raw(const std::array<std::byte, 348>& raw, const std::string& where) {
+  nifti_set_debug_level(0);
+  nifti_1_header h{};
+  std::memcpy(&h, raw.data(), sizeof h);
+  if (h.sizeof_hdr != 348) bad_data("not a NIfTI-1 header", where, "header size 348", std::to_string(h.sizeof_hdr));
+  NiftiFile file;
+  file.path = where;
+  check_dimensions(where, h);
+  check_orientation(where, h);
+  bytes_of_scalar(where, h);
+  read_geometry(h, file);
+  file.header.raw = raw;
+  return file.header;
+}
+
+NiftiHeader plain_nifti_header(std::int64_t nx, std::int64_t ny, std::int64_t nz) {
+  nifti_1_header h{};
+  h.sizeof_hdr = sizeof h;
+  h.dim[0] = 3;
+  const std::int64_t sides[] = {nx, ny, nz};
+  for (int i = 0; i < 7; ++i) {
+    const std::int64_t n = i < 3 ? sides[i] : 1;
+    if (n < 1 || n > std::numeric_limits<short>::max())
+      fail("volume too large for NIfTI-1", "plain_nifti_header", "1 to 32767 voxels a side", std::to_string(n));
+    h.dim[i + 1] = static_cast<short>(n);
+    h.pixdim[i + 1] = 1;
+  }
+  h.pixdim[0] = 1;
+  h.datatype = DT_FLOAT32;
+  h.bitpix = 32;
+  h.scl_slope = 1;
+  h.vox_offset = 352;
+  h.xyzt_units = NIFTI_UNITS_MM;
+  std::memcpy(h.magic, "n+1", 4);
+  std::array<std::byte, 348> raw;
+  std::memcpy(raw.data(), &h, sizeof h);
+  return header_from_raw(raw, "plain_nifti_header");
 }
 
 NiftiHeader read_nifti_header(const std::string& path) { return open_nifti(path).header; }

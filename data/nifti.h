@@ -52,6 +52,14 @@ LabelVolume read_nifti_labels(const std::string& path, NonFinite non_finite = No
 // .nii.gz.
 void write_nifti_mask(const std::string& path, const NiftiHeader& like, std::span<const std::int32_t> labels);
 
+// Intensities as float32, likewise (none NaN or infinite).
+void write_nifti_image(const std::string& path, const NiftiHeader& like, std::span<const float> voxels);
+
+// A header that other formats carry along; `where` names it in messages. bad_data where the library would refuse it.
+NiftiHeader header_from_raw(const std::array<std::byte, 348>& raw, const std::string& where);
+// Voxels of 1 mm without orientation: where nothing is known.
+NiftiHeader plain_nifti_header(std::int64_t nx, std::int64_t ny, std::int64_t nz);
+
 // An error naming both files and both values when `what` (image and label) do not lie on the same grid: different size,
 // spacing apart by more than 1 %, or (where both headers give an orientation) a corner of the grid apart by more than
 // half a voxel. Smaller differences are rounding of other tools and harmless.

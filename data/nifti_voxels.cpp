@@ -93,11 +93,11 @@ std::vector<std::size_t> dimensions(const NiftiHeader& h) {
 }
 
 // A copy of the input's header in which only what describes the stored values is changed.
-nifti_1_header mask_header(const NiftiHeader& like, std::int32_t largest) {
+nifti_1_header written_header(const NiftiHeader& like, short datatype, short bits, const char* description) {
   nifti_1_header h{};
   std::memcpy(&h, like.raw.data(), sizeof h);
-  h.datatype = largest <= 255 ? DT_UINT8 : largest <= 65535 ? DT_UINT16 : DT_INT32;
-  h.bitpix = largest <= 255 ? 8 : largest <= 65535 ? 16 : 32;
+  h.datatype = datatype;
+  h.bitpix = bits;
   h.dim[0] = std::min<short>(h.dim[0], 3);
   for (int i = h.dim[0] + 1; i < 8; ++i) h.dim[i] = 1;
   h.scl_slope = 1;
@@ -108,10 +108,30 @@ nifti_1_header mask_header(const NiftiHeader& like, std::int32_t largest) {
   h.intent_p1 = h.intent_p2 = h.intent_p3 = 0;
   std::memset(h.intent_name, 0, sizeof h.intent_name);
   std::memset(h.descrip, 0, sizeof h.descrip);
-  std::strcpy(h.descrip, "graphflow mask");
+  std::strncpy(h.descrip, description, sizeof h.descrip - 1);
   std::memcpy(h.magic, "n+1", 4);
   h.vox_offset = 352;
   return h;
+}
+
+nifti_1_header mask_header(const NiftiHeader& like, std::int32_t largest) {
+  const char* description = "graphflow mask";
+  if (largest <= 255) return written_header(like, DT_UINT8, 8, description);
+  if (largest <= 65535) return written_header(like, DT_UINT16, 16, description);
+  return written_header(like, DT_INT32, 32, description);
+}
+
+void begin_file(GzWriter& out, const nifti_1_header& h) {
+  const std::array<char, 4> no_extensions{};
+  out.write(&h, sizeof h);
+  out.write(no_extensions.data(), no_extensions.size());
+}
+
+void check_request(const std::string& path, const NiftiHeader& like, std::size_t values) {
+  if (!path.ends_with(".nii") && !path.ends_with(".nii.gz"))
+    fail("cannot write volume", path, "a name ending in .nii or .nii.gz", "another ending");
+  if (static_cast<std::int64_t>(values) != like.voxels_per_channel())
+    fail("cannot write volume", path, fmt::format("{} voxels", like.voxels_per_channel()), std::to_string(values));
 }
 
 template <class T>
@@ -173,18 +193,13 @@ LabelVolume read_nifti_labels(const std::string& path, NonFinite non_finite) {
 }
 
 void write_nifti_mask(const std::string& path, const NiftiHeader& like, std::span<const std::int32_t> labels) {
-  if (!path.ends_with(".nii") && !path.ends_with(".nii.gz"))
-    fail("cannot write mask", path, "a name ending in .nii or .nii.gz", "another ending");
-  if (static_cast<std::int64_t>(labels.size()) != like.voxels_per_channel())
-    fail("cannot write mask", path, fmt::format("{} labels", like.voxels_per_channel()), std::to_string(labels.size()));
+  check_request(path, like, labels.size());
   const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
   if (*least < 0) fail("cannot write mask", path, "labels of at least 0", std::to_string(*least));
 
   const nifti_1_header h = mask_header(like, *most);
-  const std::array<char, 4> no_extensions{};
   GzWriter out(path);
-  out.write(&h, sizeof h);
-  out.write(no_extensions.data(), no_extensions.size());
+  begin_file(out, h);
   if (h.datatype == DT_UINT8)
     write_values<std::uint8_t>(out, labels);
   else if (h.datatype == DT_UINT16)
@@ -197,6 +212,18 @@ void write_nifti_mask(const std::string& path, const NiftiHeader& like, std::spa
   if (dimensions(back.header) != dimensions(like) || std::memcmp(back.header.raw.data(), &h, sizeof h) != 0 ||
       !std::equal(labels.begin(), labels.end(), back.voxels.begin()))
     fail("mask read back differs from what was written", path, {}, {}, "check the disk");
+  out.commit();
+}
+
+void write_nifti_image(const std::string& path, const NiftiHeader& like, std::span<const float> voxels) {
+  check_request(path, like, voxels.size());
+  const nifti_1_header h = written_header(like, DT_FLOAT32, 32, "graphflow image");
+  GzWriter out(path);
+  begin_file(out, h);
+  out.write(voxels.data(), voxels.size_bytes());
+  out.finish();
+  if (!std::ranges::equal(read_nifti(out.temporary_path()).voxels, voxels))
+    fail("image read back differs from what was written", path, {}, {}, "check the disk");
   out.commit();
 }
 

@@ -6,6 +6,11 @@
 
 namespace gf {
 
+struct Extent {
+  std::int64_t h = 0, w = 0;
+  bool operator==(const Extent&) const = default;
+};
+
 // Intensities, row by row, channels of a pixel together: pixels[(y * w + x) * c + channel].
 struct Picture {
   std::int64_t h = 0, w = 0, c = 1;

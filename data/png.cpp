@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "data/gz_stream.h"
+#include "data/image_limits.h"
 #include "engine/io/atomic_file.h"
 #include "kernels/error.h"
 
@@ -58,7 +59,7 @@ struct MaskReader {
     png_read_info(png, info);
     png_get_IHDR(png, info, &w, &h, &depth, &colour, nullptr, nullptr, nullptr);
     png_set_packing(png);  // 1, 2, 4 bits: one value a byte, as stored
-    if (colour == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_strip_alpha(png);
+    if (colour & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
     row_bytes = png_get_rowbytes(png, info);
@@ -122,17 +123,21 @@ void write_file(const std::string& path, const std::vector<std::uint8_t>& bytes)
 
 }  // namespace
 
+bool is_png(const std::vector<std::uint8_t>& file) { return file.size() >= 8 && png_sig_cmp(file.data(), 0, 8) == 0; }
+
 Mask read_png_mask(const std::string& path) {
   const std::vector<std::uint8_t> file = read_whole_file(path);
-  if (file.size() < 8 || png_sig_cmp(file.data(), 0, 8) != 0)
+  if (!is_png(file))
     bad_data("mask is not a PNG file", path, "PNG (lossless, values kept)", "another format",
              "convert the mask to PNG");
+  return decode_png_mask(file, path);
+}
+
+Mask decode_png_mask(const std::vector<std::uint8_t>& file, const std::string& path) {
   MaskReader reader(file);
   const char* remedy = "copy the file again";
   if (!reader.read_header()) bad_data("cannot read mask", path, "a valid PNG", reader.complaint.text, remedy);
-  if (reader.colour & PNG_COLOR_MASK_COLOR && reader.colour != PNG_COLOR_TYPE_PALETTE)
-    bad_data("mask holds colours", path, "one value per pixel (gray or palette PNG)", "an RGB picture",
-             "convert it to class ids");
+  require_plausible_extent(reader.h, reader.w, path);
   if (reader.row_bytes * reader.h > 1100 * (file.size() + 1))  // more than deflate can pack into that many bytes
     bad_data("cannot read mask", path, fmt::format("{}x{} pixels", reader.w, reader.h),
              fmt::format("a file of {} bytes", file.size()), remedy);
@@ -141,9 +146,16 @@ Mask read_png_mask(const std::string& path) {
   if (!reader.read_rows()) bad_data("cannot read mask", path, "a valid PNG", reader.complaint.text, remedy);
   Mask mask(reader.h, reader.w);
   const bool wide = reader.depth == 16;
+  const std::int64_t samples = reader.colour == PNG_COLOR_TYPE_RGB || reader.colour == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : 1;
   for (std::int64_t y = 0; y < mask.h; ++y) {
     const std::uint8_t* row = reader.rows[y];
-    for (std::int64_t x = 0; x < mask.w; ++x) mask.at(y, x) = wide ? row[2 * x] << 8 | row[2 * x + 1] : row[x];
+    const auto value = [&](std::int64_t i) { return wide ? row[2 * i] << 8 | row[2 * i + 1] : row[i]; };
+    for (std::int64_t x = 0; x < mask.w; ++x) {
+      const std::int32_t v = value(x * samples);
+      if (samples == 3 && (v != value(3 * x + 1) || v != value(3 * x + 2)))
+        refuse_coloured_mask(path, x, y, v, value(3 * x + 1), value(3 * x + 2));
+      mask.at(y, x) = v;
+    }
   }
   return mask;
 }

@@ -19,8 +19,12 @@ struct Bytes8 {
   std::vector<std::uint8_t> bytes;
 };
 
-// Stored values of a gray or palette PNG; alpha is dropped. RGB and anything that is not PNG is refused (bad_data).
+bool is_png(const std::vector<std::uint8_t>& file);  // by its first bytes
+
+// Stored values of a gray or palette PNG; alpha is dropped. RGB is read where the three values of every pixel are
+// equal. Other colours and anything that is not PNG are refused (bad_data).
 Mask read_png_mask(const std::string& path);
+Mask decode_png_mask(const std::vector<std::uint8_t>& file, const std::string& path);
 
 // The file as bytes, for a report that embeds it.
 std::vector<std::uint8_t> encode_png(const Bytes8& picture);

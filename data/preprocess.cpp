@@ -151,6 +151,15 @@ Mask pad(const Mask& mask, Extent to, std::int32_t fill) {
   return out;
 }
 
+Picture crop(const Picture& picture, Extent to) {
+  const Extent o = offset(to, {picture.h, picture.w});
+  Picture out(to.h, to.w, picture.c);
+  for (std::int64_t y = 0; y < to.h; ++y)
+    std::copy_n(&picture.pixels[((y + o.h) * picture.w + o.w) * picture.c], to.w * picture.c,
+                &out.pixels[y * to.w * picture.c]);
+  return out;
+}
+
 Mask crop(const Mask& mask, Extent to) {
   const Extent o = offset(to, {mask.h, mask.w});
   Mask out(to.h, to.w);

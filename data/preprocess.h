@@ -34,6 +34,11 @@ const char* name_of(Normalisation n);
 Normalisation parse_normalisation(const std::string& name);  // usage error listing the names
 std::vector<std::string> normalisation_names();
 
+enum class Tiling {
+  none,
+  gastric  // pictures are cut into tiles as the gastric cancer data set is (tiles.h), which come as 0..1
+};
+
 struct Preprocessing {
   int channels = 1;  // 1 gray, 3 RGB; volumes: the number of channels in the file
   Normalisation normalisation = Normalisation::percentile;
@@ -52,6 +57,7 @@ struct Preprocessing {
   int min_height = 0;  // ... and at least to these, so that pictures of several sizes fit one batch
   int min_width = 0;
   LabelMap label_map;
+  Tiling tiling = Tiling::none;
 
   bool resizes() const { return resize_height > 0; }
 
@@ -63,11 +69,6 @@ struct Preprocessing {
 };
 // Usage error for a number out of its range, or two settings that exclude each other.
 void check(const Preprocessing& p);
-
-struct Extent {
-  std::int64_t h = 0, w = 0;
-  bool operator==(const Extent&) const = default;
-};
 
 // Clips and normalises every channel on its own, in place; `channels` interleaved values per pixel. A constant channel
 // becomes 0 where its own values are the scale. `file` is named where 8-bit values are asked for and others found
@@ -98,7 +99,8 @@ Picture unfit(const Picture& picture, Extent full, const Preprocessing& p);
 Extent padded_extent(Extent e, const Preprocessing& p);
 Picture pad(const Picture& picture, Extent to);
 Mask pad(const Mask& mask, Extent to, std::int32_t fill);
-Mask crop(const Mask& mask, Extent to);  // undoes pad
+Picture crop(const Picture& picture, Extent to);  // undoes pad
+Mask crop(const Mask& mask, Extent to);
 
 // Extent of a picture of `full` pixels after shrinking or resizing, before padding.
 Extent shrunk_extent(Extent full, const Preprocessing& p);

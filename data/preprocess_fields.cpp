@@ -109,6 +109,7 @@ std::map<std::string, std::string> Preprocessing::to_fields() const {
   }
   fields["normalisation"] = name_of(normalisation);
   fields["label_map"] = label_map.str();
+  if (tiling == Tiling::gastric) fields["tiling"] = "gastric";  // absent otherwise, as in files older than tiles
   fields["ignore_index"] = label_map.ignore_index ? std::to_string(*label_map.ignore_index) : "";
   return fields;
 }
@@ -149,6 +150,10 @@ Preprocessing Preprocessing::from_fields(const std::map<std::string, std::string
   p.label_map.entries = LabelMap::parse(field("label_map"));
   if (const std::string& ignore = field("ignore_index"); !ignore.empty())
     p.label_map.ignore_index = whole_number("ignore_index", ignore);
+  if (fields.contains("tiling")) {
+    if (field("tiling") != "gastric") bad_data("bad preprocessing field", "tiling", "gastric", fields.at("tiling"));
+    p.tiling = Tiling::gastric;
+  }
   if (used != fields.size())
     for (const auto& [name, value] : fields)
       if (!p.to_fields().contains(name)) bad_data("unknown preprocessing field", name, {}, value);

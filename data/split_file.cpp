@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "data/csv.h"
@@ -16,6 +17,8 @@ namespace {
 
 const std::string& patient_of(const Case& c) { return c.patient.empty() ? c.id : c.patient; }
 bool training(Split s) { return s == Split::train || s == Split::unlabelled; }
+bool in_training(const Case& c) { return training(c.split); }
+bool outside_test(const Case& c) { return c.split != Split::test; }
 
 void refuse_parted_patients(const Dataset& d, const std::string& where) {
   std::map<std::string, const Case*> first;
@@ -30,11 +33,12 @@ void refuse_parted_patients(const Dataset& d, const std::string& where) {
 }
 
 // The patients of these cases in a random order that depends on the seed and their names alone.
-std::vector<std::string> shuffled_patients(const Dataset& d, bool (*counts)(Split), std::uint64_t seed) {
+template <class Counts>
+std::vector<std::string> shuffled_patients(const Dataset& d, const Counts& counts, std::uint64_t seed) {
   std::vector<std::pair<std::uint64_t, std::string>> drawn;
   std::map<std::string, bool> seen;
   for (const Case& c : d.cases) {
-    if (!counts(c.split) || !seen.emplace(patient_of(c), true).second) continue;
+    if (!counts(c) || !seen.emplace(patient_of(c), true).second) continue;
     const Philox4 r = philox(seed, named_stream("data.split"), named_stream(patient_of(c)));
     drawn.emplace_back(std::uint64_t{r.v[0]} << 32 | r.v[1], patient_of(c));
   }
@@ -75,6 +79,31 @@ void write_split(const Dataset& d, const std::string& file) {
   write_file_atomically(file, text);
 }
 
+void draw_parts(Dataset& d, double val_share, double test_share, std::uint64_t seed) {
+  if (val_share < 0 || test_share < 0 || val_share + test_share >= 1)
+    throw Error(ErrorKind::usage, {"the shares of the parts leave nothing to train", "data.val_share, data.test_share",
+                                   "together below 1", fmt::format("{} and {}", val_share, test_share), ""});
+  std::map<std::string, std::map<std::string, std::int64_t>> sizes;  // subset, patient: cases
+  for (const Case& c : d.cases)
+    if (c.split == Split::train) ++sizes[c.subset][patient_of(c)];
+  std::map<std::string, std::map<std::string, Split>> parts;
+  for (const auto& [subset, patients] : sizes) {
+    std::int64_t all = 0, test = 0, val = 0;
+    for (const auto& [name, cases] : patients) all += cases;
+    const auto in_subset = [&subset = subset](const Case& c) { return c.split == Split::train && c.subset == subset; };
+    for (const std::string& name : shuffled_patients(d, in_subset, seed)) {
+      const std::int64_t cases = patients.at(name);
+      Split& part = parts[subset][name] = Split::train;
+      if (test < std::llround(test_share * double(all)))
+        part = Split::test, test += cases;
+      else if (val < std::llround(val_share * double(all)))
+        part = Split::val, val += cases;
+    }
+  }
+  for (Case& c : d.cases)
+    if (c.split == Split::train) c.split = parts.at(c.subset).at(patient_of(c));
+}
+
 std::string split_fingerprint(const Dataset& d) {
   std::string text;
   for (const Case& c : d.cases) text += c.id + '\n' + name_of(c.split) + '\n';
@@ -82,7 +111,7 @@ std::string split_fingerprint(const Dataset& d) {
 }
 
 void keep_labels(Dataset& d, std::int64_t labelled, std::uint64_t seed) {
-  const std::vector<std::string> patients = shuffled_patients(d, training, seed);
+  const std::vector<std::string> patients = shuffled_patients(d, in_training, seed);
   std::map<std::string, std::int64_t> cases;
   std::int64_t all = 0;
   for (const Case& c : d.cases)
@@ -104,15 +133,14 @@ void keep_labels(Dataset& d, std::int64_t labelled, std::uint64_t seed) {
 }
 
 void take_fold(Dataset& d, int fold, int folds, std::uint64_t seed) {
-  const auto counts = [](Split s) { return s != Split::test; };
-  const std::vector<std::string> patients = shuffled_patients(d, counts, seed);
+  const std::vector<std::string> patients = shuffled_patients(d, outside_test, seed);
   if (folds < 2 || static_cast<std::size_t>(folds) > patients.size())
     bad_data("no such number of folds", d.root,
              fmt::format("2 to {}, the patients outside the test part", patients.size()), std::to_string(folds));
   std::map<std::string, int> fold_of;
   for (std::size_t i = 0; i < patients.size(); ++i) fold_of[patients[i]] = static_cast<int>(i) % folds;
   for (Case& c : d.cases)
-    if (counts(c.split)) c.split = fold_of[patient_of(c)] == fold ? Split::val : Split::train;
+    if (outside_test(c)) c.split = fold_of[patient_of(c)] == fold ? Split::val : Split::train;
 }
 
 }  // namespace gf

@@ -14,6 +14,11 @@ namespace gf {
 void apply_split(Dataset& dataset, const std::string& file);
 void write_split(const Dataset& dataset, const std::string& file);
 
+// Parts for the training cases of a data set that does not say them: of every subset these shares of the cases
+// (rounded) become val and test, whole patients at a time, drawn by the seed. Usage error where nothing would be left
+// to train.
+void draw_parts(Dataset& dataset, double val_share, double test_share, std::uint64_t seed);
+
 // A number that changes with the part of any case: checkpoints remember it, so that a run is not resumed on other data.
 std::string split_fingerprint(const Dataset& dataset);
 

@@ -143,7 +143,8 @@ class Run {
     task_.model().eval();
     const Validation v = task_.validate();
     metrics_ = v.values;
-    const bool best = !best_score_ || v.score > *best_score_;
+    // A later one wins a tie: without validation cases every score is 0, and the last weights are the ones to keep.
+    const bool best = !best_score_ || v.score >= *best_score_;
     if (best) {
       best_score_ = v.score;
       best_step_ = step_;

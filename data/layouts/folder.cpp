@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "data/image.h"
 #include "kernels/error.h"
 
 namespace fs = std::filesystem;
@@ -24,6 +25,35 @@ std::string existing_file(const std::string& root, const std::string& name, cons
   if (!fs::is_regular_file(path, ignored))
     bad_data("file is missing", path.string(), "the file named by " + mentioned_in);
   return path.string();
+}
+
+std::string list_file(const std::string& root, const std::vector<std::string>& names, const std::string& layout) {
+  std::error_code ignored;
+  if (fs::is_regular_file(root, ignored)) return root;
+  existing_folder(root);
+  std::string all;
+  for (const std::string& name : names) {
+    if (fs::is_regular_file(fs::path(root) / name, ignored)) return (fs::path(root) / name).string();
+    all += (all.empty() ? "" : " or ") + name;
+  }
+  bad_data("list file is missing", root, all + ", as the layout " + layout + " has it", "none",
+           "name the file itself: data.root = \"FILE\"");
+}
+
+bool has_folder(const std::string& folder, const std::string& name) {
+  std::error_code ignored;
+  return fs::is_directory(fs::path(folder) / name, ignored);
+}
+
+std::map<std::string, std::string> pictures_by_stem(const std::string& folder) {
+  std::map<std::string, std::string> pictures;
+  for (const std::string& name : file_names(existing_folder(folder))) {
+    if (!is_image_name(name)) continue;
+    const std::string path = (fs::path(folder) / name).string();
+    const auto [at, fresh] = pictures.emplace(fs::path(name).stem().string(), path);
+    if (!fresh) bad_data("two pictures of one name", at->second + " and " + path, "one", "", "remove one");
+  }
+  return pictures;
 }
 
 std::vector<std::string> file_names(const std::string& folder) {

@@ -1,34 +1,53 @@
 // Layout images_masks: a folder with index.csv, whose columns image, mask and split name files relative to the folder
 // (usually images/*.png and masks/*.png). More columns are ignored.
+// Without index.csv: images/NAME.* with masks/NAME.* (or NAME_mask.*); the parts are drawn.
 #include <filesystem>
 
-#include "data/csv.h"
-#include "data/dataset.h"
 #include "data/image.h"
+#include "data/layouts/case_table.h"
 #include "data/layouts/folder.h"
+#include "data/layouts/layouts.h"
+#include "data/split_file.h"
 #include "kernels/error.h"
 
+namespace fs = std::filesystem;
+
 namespace gf {
+namespace {
+
+void read_folders(Dataset& d, const DatasetSource& source) {
+  const std::map<std::string, std::string> masks = pictures_by_stem((fs::path(d.root) / "masks").string());
+  for (const auto& [stem, image] : pictures_by_stem((fs::path(d.root) / "images").string())) {
+    auto mask = masks.find(stem);
+    if (mask == masks.end()) mask = masks.find(stem + "_mask");
+    if (mask == masks.end())
+      bad_data("image without a mask", image, "masks/" + stem + ".png or masks/" + stem + "_mask.png", "neither");
+    Case c;
+    c.id = stem;
+    c.images = {image};
+    c.label = mask->second;
+    d.cases.push_back(std::move(c));
+  }
+  draw_parts(d, source.val_share, source.test_share, source.split_seed);
+}
+
+}  // namespace
 
 Dataset open_images_masks(const DatasetSource& source, const Preprocessing& preprocessing) {
   Dataset d;
   d.root = existing_folder(source.root);
   d.class_names = source.class_names;
   d.preprocessing = preprocessing;
-  const CsvTable index = CsvTable::read(existing_file(d.root, "index.csv", "the layout images_masks"));
-  const std::size_t image = index.column("image"), mask = index.column("mask"), split = index.column("split");
-  for (std::size_t row = 0; row < index.rows(); ++row) {
-    const std::string where = index.path() + " line " + std::to_string(index.line(row));
-    Case c;
-    c.id = std::filesystem::path(index.at(row, image)).stem().string();
-    c.images = {existing_file(d.root, index.at(row, image), where)};
-    c.split = parse_split(index.at(row, split), where);
-    if (c.split != Split::unlabelled) c.label = existing_file(d.root, index.at(row, mask), where);
-    if (index.has("patient")) c.patient = index.at(row, index.column("patient"));
-    if (!is_image_name(c.images[0]))
-      bad_data("image has an unknown ending", where, "png, jpg, jpeg or bmp", c.images[0]);
-    d.cases.push_back(std::move(c));
+  if (!fs::exists(fs::path(d.root) / "index.csv") && has_folder(d.root, "images")) {
+    read_folders(d, source);
+    return d;
   }
+  read_case_table(
+      d, existing_file(d.root, "index.csv", "the layout images_masks, which else has folders images and masks"),
+      {"mask"}, source, /*split_required=*/true);
+  for (const Case& c : d.cases)
+    if (!is_image_name(c.images[0]))
+      bad_data("image has an unknown ending", c.images[0], "png, jpg, jpeg, bmp or tif", "");
   return d;
 }
 

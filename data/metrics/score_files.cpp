@@ -7,6 +7,7 @@
 #include "data/csv.h"
 #include "data/metrics/segmentation_metrics.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/json_text.h"
 
 namespace gf {
 namespace {
@@ -14,13 +15,17 @@ namespace {
 std::string csv_number(double v) { return std::isnan(v) ? "" : fmt::format("{:.6f}", v); }
 std::string json_number(double v) { return std::isfinite(v) ? fmt::format("{:.10g}", v) : "null"; }
 
+// A file's name need not be UTF-8, but JSON must be: then the replacement character stands for what is not ASCII.
 std::string json_string(const std::string& text) {
+  const bool valid = valid_utf8(text);
   std::string s = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\')
       s += fmt::format("\\{}", c);
     else if (static_cast<unsigned char>(c) < 0x20)
       s += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else if (!valid && static_cast<unsigned char>(c) >= 0x80)
+      s += "\\ufffd";
     else
       s += c;
   }

@@ -224,7 +224,7 @@ class Examiner {
     });
     if (case_.label.empty()) return;
     Mask mask;
-    if (!survives(Check::unreadable, [&] { mask = read_png_mask(case_.label); })) return;
+    if (!survives(Check::unreadable, [&] { mask = read_mask(case_.label); })) return;
     if (mask.h != picture.h || mask.w != picture.w)
       error(Check::size_mismatch,
             fmt::format("{} and {}: image and mask differ in size: expected {}x{} pixels, found {}", path, case_.label,
@@ -340,7 +340,7 @@ bool thumbnail_of(const Listing& listing, const Case& c, std::int64_t side, Pict
     } else if (is_image_name(c.images[0])) {
       picture = read_image(c.images[0]);
       try {
-        mask = read_png_mask(c.label);
+        mask = read_mask(c.label);
       } catch (const Error&) {
       }
     } else {

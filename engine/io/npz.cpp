@@ -98,9 +98,9 @@ class Inflater {
   bool ok_ = false;
 };
 
-template <class Stored, class Convert>
-std::vector<float> converted(std::span<const std::byte> bytes, Convert convert) {
-  std::vector<float> values(bytes.size() / sizeof(Stored));
+template <class Number, class Stored, class Convert>
+std::vector<Number> converted(std::span<const std::byte> bytes, Convert convert) {
+  std::vector<Number> values(bytes.size() / sizeof(Stored));
   for (std::size_t i = 0; i < values.size(); ++i) {
     Stored v;
     std::memcpy(&v, bytes.data() + i * sizeof(Stored), sizeof v);
@@ -274,21 +274,51 @@ void NpzFile::read_header(Entry& e) {
   tensors_.push_back({name, header.dtype, header.shape, e.offset, e.offset + e.compressed});
 }
 
-std::vector<float> NpzFile::floats(const std::string& name) const {
+std::size_t NpzFile::find(const std::string& name) const {
   const auto it = std::find_if(tensors_.begin(), tensors_.end(), [&](const FileTensor& t) { return t.name == name; });
   if (it == tensors_.end())
     bad_data("file lacks an array", path(), "array " + name, fmt::format("{} other arrays", tensors_.size()));
-  const Entry& e = entries_[static_cast<std::size_t>(it - tensors_.begin())];
-  if (it->dtype != "F32" && it->dtype != "F16" && it->dtype != "F64")
-    bad_data("array is not of floating point", path() + ", " + name, "F32, F16 or F64", it->str());
-  const std::vector<std::byte> all = unpack(e, e.size);
+  return static_cast<std::size_t>(it - tensors_.begin());
+}
+
+std::vector<std::byte> NpzFile::checked_bytes(std::size_t index) const {
+  const Entry& e = entries_[index];
+  std::vector<std::byte> all = unpack(e, e.size);
   const auto crc = static_cast<std::uint32_t>(
       crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(all.data()), all.size()));
-  if (crc != e.crc) damaged(name, fmt::format("checksum {:08x}", e.crc), fmt::format("{:08x}", crc));
-  const auto data = std::span<const std::byte>(all).subspan(static_cast<std::size_t>(e.header));
-  if (it->dtype == "F16") return converted<std::uint16_t>(data, from_f16);
-  if (it->dtype == "F64") return converted<double>(data, from_f64);
-  return converted<float>(data, [](float v) { return v; });
+  if (crc != e.crc) damaged(tensors_[index].name, fmt::format("checksum {:08x}", e.crc), fmt::format("{:08x}", crc));
+  return all;
+}
+
+std::vector<float> NpzFile::floats(const std::string& name) const {
+  const std::size_t i = find(name);
+  const FileTensor& t = tensors_[i];
+  if (t.dtype != "F32" && t.dtype != "F16" && t.dtype != "F64")
+    bad_data("array is not of floating point", path() + ", " + name, "F32, F16 or F64", t.str());
+  const std::vector<std::byte> all = checked_bytes(i);
+  const auto data = std::span<const std::byte>(all).subspan(static_cast<std::size_t>(entries_[i].header));
+  if (t.dtype == "F16") return converted<float, std::uint16_t>(data, from_f16);
+  if (t.dtype == "F64") return converted<float, double>(data, from_f64);
+  return converted<float, float>(data, [](float v) { return v; });
+}
+
+std::vector<double> NpzFile::numbers(const std::string& name) const {
+  const std::size_t i = find(name);
+  const std::string& dtype = tensors_[i].dtype;
+  const std::vector<std::byte> all = checked_bytes(i);
+  const auto data = std::span<const std::byte>(all).subspan(static_cast<std::size_t>(entries_[i].header));
+  const auto as_stored = []<class T>(T v) { return static_cast<double>(v); };
+  if (dtype == "F16") return converted<double, std::uint16_t>(data, from_f16);
+  if (dtype == "F32") return converted<double, float>(data, as_stored);
+  if (dtype == "F64") return converted<double, double>(data, as_stored);
+  if (dtype == "I64") return converted<double, std::int64_t>(data, as_stored);
+  if (dtype == "I32") return converted<double, std::int32_t>(data, as_stored);
+  if (dtype == "I16") return converted<double, std::int16_t>(data, as_stored);
+  if (dtype == "I8") return converted<double, std::int8_t>(data, as_stored);
+  if (dtype == "U64") return converted<double, std::uint64_t>(data, as_stored);
+  if (dtype == "U32") return converted<double, std::uint32_t>(data, as_stored);
+  if (dtype == "U16") return converted<double, std::uint16_t>(data, as_stored);
+  return converted<double, std::uint8_t>(data, as_stored);  // U8 and BOOL: the header knows no others
 }
 
 }  // namespace gf

@@ -28,6 +28,8 @@ class NpzFile : public TensorFile {
   // Names without ".npy", in the archive's order; dtypes as safetensors names them (F32, F16, F64, I64, U8, BOOL, ...).
   const std::vector<FileTensor>& tensors() const override { return tensors_; }
   std::vector<float> floats(const std::string& name) const override;
+  // Integers and truth values too. bad_data where there is no such array.
+  std::vector<double> numbers(const std::string& name) const;
 
  private:
   // An entry of the archive, and behind it the .npy header's length.
@@ -42,6 +44,8 @@ class NpzFile : public TensorFile {
   void read_directory();
   void find_data(Entry& entry) const;
   void read_header(Entry& entry);
+  std::size_t find(const std::string& name) const;
+  std::vector<std::byte> checked_bytes(std::size_t index) const;  // .npy header included
   std::vector<std::byte> unpack(const Entry& entry, std::uint64_t bytes) const;
   [[noreturn]] void damaged(const std::string& where, const std::string& expected, const std::string& found) const;
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "data/case_cache.h"
+#include "engine/io/npz_writer.h"
 #include "tests/data/fixtures.h"
 
 namespace gf {
@@ -305,14 +306,34 @@ TEST_CASE("loader: padding and what turns in from outside are ignored where ther
   CHECK(b.label.data<std::int32_t>()[8 * 1 + 1] == 1);
 }
 
+TEST_CASE("case cache: slices that are files of their own are decoded alone") {
+  const TemporaryFolder folder;
+  Dataset d = pictures(folder, 1, 2, 2);
+  const std::vector<float> values(100);
+  for (const char* name : {"a.npz", "b.npz"})
+    write_npz(folder / name, {{"image", "<f4", {10, 10}, std::as_bytes(std::span<const float>(values))},
+                              {"label", "<f4", {10, 10}, std::as_bytes(std::span<const float>(values))}});
+  d.volumes = true;
+  d.cases = {{.id = "v", .images = {folder / "a.npz", folder / "b.npz"}, .label = folder / "a.npz", .last_slice = 1}};
+  CaseCache cache(d, 800);  // one of them
+  const CaseCache::Found b = cache.get({0, 1});
+  CHECK(b.prepared->images.size() == 1);
+  CHECK(b.slice == 0);
+  std::filesystem::remove(folder / "b.npz");
+  CHECK(cache.get({0, 1}).prepared == b.prepared);
+  CHECK(cache.get({0, 0}).prepared != b.prepared);
+  CHECK(cache.used_bytes() == 800);
+}
+
 TEST_CASE("case cache: keeps what fits") {
   const TemporaryFolder folder;
   const Dataset d = pictures(folder, 3, 100, 100);  // 80 kB each: floats and labels
   CaseCache cache(d, 170000);
-  const auto a = cache.get(0), b = cache.get(1), c = cache.get(2);
-  CHECK(cache.get(0) == a);
-  CHECK(cache.get(1) == b);
-  CHECK(cache.get(2) != c);
+  const auto of = [&](std::size_t i) { return cache.get({i, 0}).prepared; };
+  const auto a = of(0), b = of(1), c = of(2);
+  CHECK(of(0) == a);
+  CHECK(of(1) == b);
+  CHECK(of(2) != c);
   CHECK(cache.used_bytes() == 160000);
 }
 

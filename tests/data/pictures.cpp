@@ -51,14 +51,19 @@ TEST_CASE("png masks: palette indices and packed values arrive as stored") {
   CHECK(read_png_mask(path).values == std::vector<std::int32_t>{5, 6});
   write_raw_png(path, 3, 3, 8, PNG_COLOR_TYPE_GRAY, {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, PNG_INTERLACE_ADAM7);
   CHECK(read_png_mask(path).values == std::vector<std::int32_t>{1, 2, 3, 4, 5, 6, 7, 8, 9});
+  // Gray masks that some program saved in colour.
+  write_raw_png(path, 2, 1, 8, PNG_COLOR_TYPE_RGB, {{255, 255, 255, 3, 3, 3}});
+  CHECK(read_png_mask(path).values == std::vector<std::int32_t>{255, 3});
+  write_raw_png(path, 2, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, {{255, 255, 255, 9, 3, 3, 3, 8}});
+  CHECK(read_png_mask(path).values == std::vector<std::int32_t>{255, 3});
 }
 
 TEST_CASE("png masks: colours, other formats and cut files are refused") {
   const TemporaryFolder folder;
   const std::string path = folder / "m.png";
-  write_raw_png(path, 1, 1, 8, PNG_COLOR_TYPE_RGB, {{1, 1, 1}});
-  CHECK(holds(message_of([&] { read_png_mask(path); }), "RGB"));
-  write_raw_png(path, 1, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, {{1, 1, 1, 1}});
+  write_raw_png(path, 2, 1, 8, PNG_COLOR_TYPE_RGB, {{7, 7, 7, 1, 1, 2}});
+  CHECK(holds(message_of([&] { read_png_mask(path); }), "RGB (1, 1, 2) at (1, 0)"));
+  write_raw_png(path, 1, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, {{1, 2, 1, 1}});
   CHECK(holds(message_of([&] { read_png_mask(path); }), "RGB"));
   write_text(path, "BM not a png");
   CHECK(holds(message_of([&] { read_png_mask(path); }), "not a PNG"));

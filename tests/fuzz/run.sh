@@ -16,7 +16,7 @@ while getopts "n:h" option; do
   esac
 done
 shift $((OPTIND - 1))
-graphflow_packages+=(clang-14 libclang-rt-14-dev libomp-14-dev)
+graphflow_packages+=(clang-16 libclang-rt-16-dev libomp-16-dev)
 graphflow_install_packages
 [[ -f build/fuzz/build.ninja ]] || cmake --preset fuzz
 targets=("$@")
