@@ -47,8 +47,7 @@ void add_data(Table& t, DataConfig& d) {
         "Share of the cases that validate where the data set does not say; 0: none", {"val_fraction"});
   t.add("data.test_share", d.test_share, between(0, 0.9), "Share of the cases that test, likewise", {"test_fraction"});
   t.add("data.fold", d.fold, between(0, 999), "Fold that validates, of datalists and splits_final.json");
-  t.add("data.subsets", d.subsets, any(),
-        "Of busi: folders that take part; empty: benign and malignant");
+  t.add("data.subsets", d.subsets, any(), "Of busi: folders that take part; empty: benign and malignant");
   t.add("data.class_order", d.class_order, one_of({"", "transunet", "samed", "cascade"}),
         "Of synapse, which organ labels 1 to 8 are (empty: transunet); of btcv, reduce its 13 organs to these 8",
         {"organ_order"});

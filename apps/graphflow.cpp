@@ -4,11 +4,13 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include "apps/build_info.h"
 #include "apps/commands.h"
 #include "apps/config.h"
+#include "data/dataset.h"
 #include "kernels/error.h"
 
 namespace {
@@ -73,7 +75,9 @@ int main(int argc, char** argv) {
   add_examples(*sub,
                "  graphflow train -c apps/configs/brain_teacher.toml\n"
                "  graphflow train -c apps/configs/nuclei_student.toml --set optim.lr=1e-3 -o runs/try1\n"
-               "  graphflow train --resume -o runs/try1");
+               "  graphflow train --set data.layout=busi --set data.root=Dataset_BUSI_with_GT -o runs/busi\n"
+               "  graphflow train --resume -o runs/try1\nLayouts of data sets (data.layout): " +
+                   fmt::format("{}", fmt::join(layout_names(), ", ")));
   sub->callback([&] { code = train_command(train); });
 
   DistillFlags paraphrase;

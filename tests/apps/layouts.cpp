@@ -209,8 +209,8 @@ TEST_CASE("bad data sets: one line, exit code 3, nothing half-written") {
   }
   fs::copy(golden("stack.h5"), volumes + "/case0001.npy.h5", fs::copy_options::overwrite_existing);
   fs::copy(golden("bomb.npz"), slices + "/case0005_slice000.npz", fs::copy_options::overwrite_existing);
-  o = run("train -q -c " + config(t.path(), "layout = \"synapse\"\nroot = \"" + t.path() + "/S\"") + " -o " + t.path() +
-          "/run2");
+  o = run("train -q -c " + config(t.path(), "layout = \"synapse\"\nroot = \"" + t.path() + "/S\"") +
+          " --set train.batch_size=1 -o " + t.path() + "/run2");
   CHECK_MESSAGE(o.code == 3, o.text);
   CHECK_MESSAGE(says(o, "case0005_slice000.npz"), o.text);
   CHECK(run("predict -m " + t.path() + "/none.gfm -i " + slices + " -o " + t.path() + "/out").code != 0);

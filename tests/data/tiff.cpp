@@ -64,9 +64,18 @@ TEST_CASE("tiff masks: values and palette indices as stored, RGB where it is gra
   holds_ramp("gray8_lzw.tif", 256, 1);
   holds_ramp("gray16_be.tif", 65536, 40);
   holds_ramp("rgb_mask.tif", 2, 255);
-  const Mask bits = read_mask(golden("bits.tif"));  // fax code stores black as 1: as stored is what counts
-  CHECK(bits.at(0, 0) != bits.at(0, 1));
-  CHECK(bits.at(0, 0) + bits.at(0, 1) == 1);
+  const Mask bits = read_mask(golden("bits.tif")), four = read_mask(golden("four_bits.tif"));
+  REQUIRE(bits.h * bits.w == 600);
+  REQUIRE(four.h == 5);
+  REQUIRE(four.w == 7);
+  int wrong = 0;
+  for (std::int64_t y = 0; y < 20; ++y)
+    for (std::int64_t x = 0; x < 30; ++x) {
+      const std::int64_t v = 7 * y + 13 * x;
+      wrong += bits.at(y, x) != (v % 3 == 1);
+      if (y < 5 && x < 7) wrong += four.at(y, x) != v % 16;
+    }
+  CHECK(wrong == 0);
   CHECK(holds(message_of([] { read_mask(golden("rgb_tiles.tif")); }), "RGB (0, 50, 100) at (0, 0)"));
   CHECK(holds(message_of([] { read_mask(golden("float.tif")); }), "no labels"));
 }

@@ -11,6 +11,7 @@ layout_stack.h5, layout_slice*.npz   files by h5py and numpy, as TransUNet ships
 """
 
 import os
+import struct
 
 import h5py
 import nibabel
@@ -44,10 +45,24 @@ def tiffs():
     palette = Image.fromarray(ramp(20, 30, modulus=5).astype(np.uint8), mode="P")
     palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 8, 7])
     palette.save(path("palette.tif"))
-    Image.fromarray((ramp(20, 30, modulus=2) == 1)).save(path("bits.tif"), compression="group4")
+    Image.fromarray(ramp(20, 30, modulus=3) == 1).save(path("bits.tif"), compression="group4")
+    four_bits("four_bits.tif", ramp(5, 7, modulus=16))
     equal = np.repeat((ramp(20, 30, modulus=2) * 255).astype(np.uint8)[..., None], 3, axis=2)
     tifffile.imwrite(path("rgb_mask.tif"), equal, photometric="rgb", compression="packbits")
     Image.fromarray(ramp(20, 30, 3).astype(np.uint8)).save(path("jpeg.tif"), compression="jpeg", quality=95)
+
+
+def four_bits(name, values):
+    """Two pixels a byte: byte by byte, because neither writer packs four bits."""
+    h, w = values.shape
+    padded = np.pad(values, ((0, 0), (0, w % 2)))
+    data = (padded[:, ::2] * 16 + padded[:, 1::2]).astype(np.uint8).tobytes()
+    tags = [(256, w), (257, h), (258, 4), (259, 1), (262, 1), (273, 8), (277, 1), (278, h), (279, len(data))]
+    directory = 8 + len(data) + len(data) % 2
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    with open(path(name), "wb") as f:
+        f.write(struct.pack("<2sHI", b"II", 42, directory) + data.ljust(directory - 8, b"\0"))
+        f.write(struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0))
 
 
 def resize():
