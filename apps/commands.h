@@ -44,9 +44,12 @@ struct EvaluateFlags {
 };
 struct PredictFlags {
   std::string model, output, device = "auto";
-  std::vector<std::string> inputs;  // files or folders
-  int threads = 0, batch_size = 8;
-  bool preview = false, keep_existing = false;
+  std::string tile;                 // HEIGHTxWIDTH or one number; empty: pictures whole
+  std::vector<std::string> inputs;  // files, folders, or lists of files
+  int threads = 0, batch_size = 0;  // batch_size 0: what fits
+  double overlap = 0.5;
+  bool mirrors = false, probabilities = false, preview = false, statistics = false, report = false;
+  bool keep_existing = false;
   PostprocessFlags postprocess;
 };
 struct PostprocessCommandFlags {

@@ -183,20 +183,31 @@ int main(int argc, char** argv) {
   sub = app.add_subcommand("predict", "Write masks for volumes or pictures, with the input's geometry");
   sub->add_option("-m,--model", predict.model, "Checkpoint")->required();
   sub->add_option("-i,--input", predict.inputs,
-                  "NIfTI volumes, PNG/JPEG/BMP/TIFF pictures, .npz or .h5 slices, or folders of them")
+                  "NIfTI volumes, PNG/JPEG/BMP/TIFF pictures, .npz or .h5 slices, folders of them, or a .txt file with "
+                  "one path a line")
       ->required();
   sub->add_option("-o,--output", predict.output, "Folder, or one mask file for one input")->required();
-  sub->add_option("--batch-size", predict.batch_size, "Slices a forward pass")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+  sub->add_option("--batch-size", predict.batch_size, "Slices or tiles a forward pass; 0: as many as stay small")
+      ->check(CLI::Range(0, 1024));
+  sub->add_option("--tile", predict.tile, "HEIGHTxWIDTH or SIDE: tiles that overlap, put together by Gaussian weights");
+  sub->add_option("--overlap", predict.overlap, "Of neighbouring tiles, at least, as a part of a tile")
+      ->capture_default_str();
+  sub->add_flag("--mirrors", predict.mirrors,
+                "The mean over the picture and its three mirror images; four times slower");
+  sub->add_flag("--save-probabilities", predict.probabilities,
+                "Also write NAME.npz: \"probabilities\", float32 (classes, slices, height, width)");
   sub->add_flag("--preview", predict.preview, "Also write NAME_preview.png: the slice with the most foreground");
+  sub->add_flag("--statistics", predict.statistics, "Also write statistics.csv: voxels and ml of each case and class");
+  sub->add_flag("--report", predict.report, "Also write predictions.html: a picture a case, amounts, warnings");
   add_postprocess_flags(*sub, predict.postprocess);
   sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask exists");
   add_device_flag(*sub, predict.device);
   sub->add_option("--threads", predict.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow predict -m best.gfm -i head.nii.gz -o mask.nii.gz --preview\n"
-               "  graphflow predict -m best.gfm -i pictures/ -o masks/ --continue");
+               "  graphflow predict -m best.gfm -i pictures/ -o masks/ --continue\n"
+               "  graphflow predict -m best.gfm -i scans/ -o masks/ --mirrors --statistics --report\n"
+               "  graphflow predict -m best.gfm -i large.png -o mask.png --tile 256 --overlap 0.5");
   sub->callback([&] { code = predict_command(predict); });
 
   VerifyFlags verify;

@@ -1,18 +1,20 @@
 // graphflow predict: masks for files or folders, with the input's geometry. The model is loaded once; a broken file is
 // reported and the rest go on (exit code 4).
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
 #include "apps/postprocess_file.h"
+#include "apps/prediction.h"
 #include "apps/progress.h"
-#include "apps/report/overlay.h"
+#include "apps/report/prediction_page.h"
 #include "apps/session.h"
-#include "distill/inference.h"
-#include "distill/model_file.h"
+#include "engine/io/atomic_file.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -20,69 +22,84 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void add_folder(std::vector<std::string>& files, const std::string& folder) {
+  const std::size_t before = files.size();
+  for (const fs::directory_entry& e : fs::directory_iterator(folder))
+    if (e.is_regular_file() && is_input_name(e.path().string())) files.push_back(e.path().string());
+  if (files.size() == before)
+    bad_data("nothing to predict in the folder", folder, ".nii, .nii.gz, .png, .jpg, .bmp, .tif, .npz or .h5 files",
+             "none");
+  std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
+}
+
+// Paths are as they stand, or beside the list.
+void add_list(std::vector<std::string>& files, const std::string& list) {
+  std::ifstream in(list);
+  const std::size_t before = files.size();
+  for (std::string line; std::getline(in, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    const fs::path near = fs::path(list).parent_path() / line;
+    files.push_back(!fs::exists(line) && fs::exists(near) ? near.string() : line);
+  }
+  if (files.size() == before) bad_data("nothing to predict in the list", list, "one path a line", "none");
+}
+
 std::vector<std::string> find_inputs(const std::vector<std::string>& given) {
   std::vector<std::string> files;
   for (const std::string& g : given) {
     if (!fs::exists(g)) bad_data("no such file or folder", g);
-    if (!fs::is_directory(g)) {
+    if (fs::is_directory(g))
+      add_folder(files, g);
+    else if (fs::path(g).extension() == ".txt")
+      add_list(files, g);
+    else
       files.push_back(g);
-      continue;
-    }
-    const std::size_t before = files.size();
-    for (const fs::directory_entry& e : fs::directory_iterator(g))
-      if (e.is_regular_file() && is_input_name(e.path().string())) files.push_back(e.path().string());
-    if (files.size() == before)
-      bad_data("nothing to predict in the folder", g, ".nii, .nii.gz, .png, .jpg, .bmp, .tif, .npz or .h5 files",
-               "none");
-    std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
   }
   return files;
 }
 
+bool names_one_mask(const PredictFlags& flags, std::size_t inputs) {
+  return inputs == 1 && (is_nifti_name(flags.output) || fs::path(flags.output).extension() == ".png");
+}
+
 // -o names a file where one input and a mask's ending are given, else a folder.
 std::string output_name(const std::string& input, const PredictFlags& flags, std::size_t inputs) {
-  const fs::path out(flags.output);
-  const bool file = inputs == 1 && (is_nifti_name(flags.output) || out.extension() == ".png");
-  if (file) return flags.output;
+  if (names_one_mask(flags, inputs)) return flags.output;
   const std::string name = input_stem(input) + (is_image_name(input) ? ".png" : ".nii.gz");
-  return (out / name).string();
+  return (fs::path(flags.output) / name).string();
 }
 
-void write_preview(const std::string& mask_file, const PreparedCase& c, const std::vector<Mask>& masks,
-                   const Preprocessing& p) {
-  // The slice with the most foreground says most.
-  std::size_t best = 0;
-  std::ptrdiff_t most = -1;
-  for (std::size_t i = 0; i < masks.size(); ++i) {
-    const std::ptrdiff_t count =
-        std::count_if(masks[i].values.begin(), masks[i].values.end(), [](std::int32_t v) { return v > 0; });
-    if (count > most) {
-      most = count;
-      best = i;
-    }
+// "a/case.png" and "b/case.jpg" would have the same mask.
+void require_different_outputs(const std::vector<std::string>& inputs, const PredictFlags& flags) {
+  std::map<std::string, std::string> owners;
+  for (const std::string& input : inputs) {
+    const auto [at, fresh] = owners.try_emplace(output_name(input, flags, inputs.size()), input);
+    if (!fresh)
+      throw Error(ErrorKind::usage, {"two inputs have one mask", at->first, "different names",
+                                     at->second + " and " + input, "predict them into different folders"});
   }
-  const Picture& small = c.images[best];
-  write_png(
-      (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).stem().string()) + "_preview.png")).string(),
-      draw_overlay(small, fit(masks[best], p), {.scale = 3, .quarter_turns = c.volume && p.slice_axis != 2 ? 1 : 0}));
 }
 
-void predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
-                  const Postprocessing& postprocessing, const PredictFlags& flags) {
-  const Preprocessing& p = model.description.preprocessing;
-  const PreparedCase c = load_input({input}, p);
-  std::vector<Mask> masks = predict_case(*model.network, c, p, flags.batch_size);
-  clean(masks, postprocessing, voxel_mm3(c));
-  if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
-  write_prediction(output, c, masks, p,
-                   c.volume ? Palette{} : class_palette(static_cast<int>(model.description.class_names.size())));
-  const bool empty = std::all_of(masks.begin(), masks.end(), [](const Mask& m) {
-    return std::all_of(m.values.begin(), m.values.end(), [](std::int32_t v) { return v == 0; });
-  });
-  if (empty)
-    fmt::print(stderr, "warning: {}: the mask is empty; is this the kind of picture the model was trained on?\n",
-               input);
-  if (flags.preview) write_preview(output, c, masks, p);
+ImageSize parse_tile(const std::string& text) {
+  if (text.empty()) return {};
+  ImageSize tile;
+  const auto number = [&](const char* begin, const char* end, std::int64_t& value) {
+    const auto [at, error] = std::from_chars(begin, end, value);
+    return error == std::errc() && at == end && value > 0;
+  };
+  const char *begin = text.data(), *end = begin + text.size(), *x = std::find(begin, end, 'x');
+  const bool one = x == end;
+  if (!number(begin, x, tile.h) || !(one || number(x + 1, end, tile.w)))
+    throw Error(ErrorKind::usage, {"bad size of a tile", "--tile", "HEIGHTxWIDTH or SIDE", "\"" + text + "\"", ""});
+  if (one) tile.w = tile.h;
+  return tile;
+}
+
+// Of whole pictures the padded size is not known before they are read.
+int wanted_batch_size(const PredictFlags& flags, const ImageSize& tile) {
+  if (flags.batch_size > 0) return flags.batch_size;
+  return tile == ImageSize{} ? batch_size_for(512, 512) : batch_size_for(tile.h, tile.w);
 }
 
 }  // namespace
@@ -90,11 +107,21 @@ void predict_file(const std::string& input, const std::string& output, const Net
 int predict_command(const PredictFlags& flags) {
   const std::atomic<bool>& stop = stop_requested();
   const std::vector<std::string> inputs = find_inputs(flags.inputs);
+  require_different_outputs(inputs, flags);
+  const ImageSize tile = parse_tile(flags.tile);
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
-  const Postprocessing postprocessing =
-      wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
-  std::vector<std::string> failed;
+  const Segmenter segmenter(*model.network, {wanted_batch_size(flags, tile), flags.mirrors, tile, flags.overlap});
+  PredictionOptions options;
+  options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
+  options.range = TrainingRange::from_entries(model.entries, flags.model);
+  options.probabilities = flags.probabilities;
+  options.preview = flags.preview;
+  options.picture = flags.report;
+
+  PredictionReport report{flags.model, {}, model.description.class_names, {}, {}};
+  report.settings = fmt::format("{}{}", tile == ImageSize{} ? "whole pictures" : "tiles of " + flags.tile,
+                                flags.mirrors ? ", mean over four mirror images" : "");
   std::size_t written = 0, kept = 0;
   {
     Progress progress("predict", static_cast<std::int64_t>(inputs.size()));
@@ -102,23 +129,33 @@ int predict_command(const PredictFlags& flags) {
       const std::string output = output_name(inputs[i], flags, inputs.size());
       try {
         if (flags.keep_existing && fs::exists(output)) {
+          if (flags.statistics || flags.report)
+            report.predictions.push_back(read_prediction(inputs[i], output, report.class_names));
           ++kept;
         } else {
-          predict_file(inputs[i], output, model, postprocessing, flags);
+          Prediction p = predict_file(inputs[i], output, model, segmenter, options);
+          for (const std::string& line : p.warnings) progress.note(fmt::format("warning: {}: {}", inputs[i], line));
+          if (!flags.report) p.picture = {};
+          report.predictions.push_back(std::move(p));
           ++written;
         }
       } catch (const Error& e) {
         if (e.kind() == ErrorKind::out_of_memory) throw;
         if (inputs.size() == 1) throw;
-        failed.push_back(inputs[i]);
+        report.failed.push_back(e.what());
         progress.note(fmt::format("failed: {}", e.what()));
       }
       progress.update(static_cast<std::int64_t>(i) + 1, 0, {});
     }
   }
-  fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, failed.size(), flags.output);
+  const fs::path folder = names_one_mask(flags, inputs.size()) ? fs::path(flags.output).parent_path() : flags.output;
+  if (flags.statistics && !report.predictions.empty())
+    write_file_atomically((folder / "statistics.csv").string(), statistics_csv(report.predictions));
+  if (flags.report && !report.predictions.empty())
+    write_file_atomically((folder / "predictions.html").string(), prediction_page(report));
+  fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, report.failed.size(), flags.output);
   if (stop) return kInterrupted;
-  return failed.empty() ? 0 : static_cast<int>(ErrorKind::some_cases_failed);
+  return report.failed.empty() ? 0 : static_cast<int>(ErrorKind::some_cases_failed);
 }
 
 }  // namespace gf

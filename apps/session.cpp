@@ -9,6 +9,7 @@
 #include "apps/evaluation.h"
 #include "data/paired_loader.h"
 #include "data/split_file.h"
+#include "data/training_range.h"
 #include "distill/baselines/method.h"
 #include "engine/device.h"
 #include "kernels/error.h"
@@ -270,6 +271,7 @@ FileEntries checkpoint_entries(FileEntries description, const Config& config, co
   description["config"] = config_to_toml(config);
   description["version"] = kVersion;
   description["split"] = split_fingerprint(dataset);
+  description.merge(measure_training_range(dataset).to_entries());
   return description;
 }
 

@@ -114,8 +114,7 @@ void load_tiles(PreparedCase& out, const Preprocessing& p, const TileGrid& grid,
   out.tiles = grid;
   out.stored = intensity_of(whole.pixels);
   out.full = {kTileSide, kTileSide};
-  for (std::int64_t i = 0; i < grid.count(); ++i)
-    out.images.push_back(fit(cut_tile(whole, grid, i, p.channels), p));
+  for (std::int64_t i = 0; i < grid.count(); ++i) out.images.push_back(fit(cut_tile(whole, grid, i, p.channels), p));
 }
 
 void load_picture(PreparedCase& out, const Preprocessing& p) {
@@ -170,8 +169,7 @@ void load_tiled_case(PreparedCase& out, const Dataset& d, const Case& c, Purpose
   load_tiles(out, d.preprocessing, grid, whole);
   if (c.label.empty()) return;
   Mask mask = picture_labels(d, c, grid.whole);
-  for (std::int64_t i = 0; i < grid.count(); ++i)
-    add_labels(out, cut_tile(mask, grid, i), d.preprocessing, purpose);
+  for (std::int64_t i = 0; i < grid.count(); ++i) add_labels(out, cut_tile(mask, grid, i), d.preprocessing, purpose);
   if (purpose == Purpose::evaluation) out.whole_truth = std::move(mask);
 }
 

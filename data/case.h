@@ -30,11 +30,11 @@ struct PreparedCase {
   Extent full;                                   // height and width of a slice or picture as stored
   std::array<double, 3> spacing_mm = {1, 1, 1};  // (slices, height, width) as stored; 1 for pictures
   StoredIntensity stored;
-  std::vector<Picture> images;                   // one a slice: normalised and fitted (preprocess.h), not padded
-  std::vector<Mask> labels;                      // class ids, fitted as the images; empty without truth
-  std::vector<Mask> truth;                       // class ids at full size; filled for evaluation only
-  std::optional<TileGrid> tiles;                 // `images` are tiles of one picture, `full` a tile's size
-  Mask whole_truth;                              // with tiles: class ids of the whole picture; for evaluation only
+  std::vector<Picture> images;    // one a slice: normalised and fitted (preprocess.h), not padded
+  std::vector<Mask> labels;       // class ids, fitted as the images; empty without truth
+  std::vector<Mask> truth;        // class ids at full size; filled for evaluation only
+  std::optional<TileGrid> tiles;  // `images` are tiles of one picture, `full` a tile's size
+  Mask whole_truth;               // with tiles: class ids of the whole picture; for evaluation only
 
   std::int64_t bytes() const;  // memory held
 };

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/autograd.h"
 #include "engine/memory.h"
 #include "engine/ops/softmax.h"
 #include "kernels/error.h"
@@ -14,28 +13,45 @@
 namespace gf {
 namespace {
 
-// Class maps on the network's grid, padding included.
-std::vector<Mask> classify(const Network& network, const Tensor& images) {
-  const NoGrad off;
-  Random unused;  // evaluation mode drops nothing
-  const Tensor label = argmax_channels(network.forward(images.to(network.device()), unused).logits).to(cpu_device());
-  const Shape& s = label.shape();
+// Class maps of a batch, on the network's grid, padding included.
+std::vector<Mask> masks_of(const Tensor& classes) {
+  const Shape& s = classes.shape();
   std::vector<Mask> masks;
   for (std::int64_t i = 0; i < s.n; ++i) {
     Mask m(s.h, s.w);
-    const std::int32_t* from = label.data<std::int32_t>() + i * s.h * s.w;
+    const std::int32_t* from = classes.data<std::int32_t>() + i * s.h * s.w;
     std::copy(from, from + s.h * s.w, m.values.begin());
     masks.push_back(std::move(m));
   }
   return masks;
 }
 
-void for_each_slice(const Network& network, const PreparedCase& c, const Preprocessing& p, int batch_size,
-                    const InferenceProgress& progress, const std::function<void(std::size_t, const Mask&)>& use) {
+// Picture `i` of the batch without its padding, at the file's size.
+Picture full_size(const Tensor& probabilities, std::int64_t i, Extent full, const Preprocessing& p) {
+  const Shape& s = probabilities.shape();
+  Picture padded(s.h, s.w, s.c);
+  std::copy_n(probabilities.data() + i * s.h * s.w * s.c, s.h * s.w * s.c, padded.pixels.begin());
+  return unfit(crop(padded, shrunk_extent(full, p)), full, p);
+}
+
+void for_each_slice(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& p,
+                    const InferenceProgress& progress, const ProbabilityUse& use_probabilities,
+                    const std::function<void(std::size_t, const Mask&)>& use) {
   const MemoryTag tag("inference");
-  for (std::size_t begin = 0; begin < c.images.size(); begin += static_cast<std::size_t>(batch_size)) {
-    const std::size_t count = std::min<std::size_t>(static_cast<std::size_t>(batch_size), c.images.size() - begin);
-    const std::vector<Mask> masks = classify(network, image_batch(c, begin, count, p));
+  const auto batch_size = static_cast<std::size_t>(segmenter.options().batch_size);
+  for (std::size_t begin = 0; begin < c.images.size(); begin += batch_size) {
+    const std::size_t count = std::min(batch_size, c.images.size() - begin);
+    const Tensor images = image_batch(c, begin, count, p);
+    Tensor classes;
+    if (use_probabilities) {
+      const Tensor probabilities = segmenter.probabilities(images);
+      classes = argmax_channels(probabilities);
+      for (std::size_t i = 0; i < count; ++i)
+        use_probabilities(begin + i, full_size(probabilities, static_cast<std::int64_t>(i), c.full, p));
+    } else {
+      classes = segmenter.classes(images);
+    }
+    const std::vector<Mask> masks = masks_of(classes);
     for (std::size_t i = 0; i < count; ++i) use(begin + i, masks[i]);
     if (progress) progress(begin + count, c.images.size());
   }
@@ -53,29 +69,32 @@ Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, 
   return batch;
 }
 
-std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing,
-                               int batch_size, const InferenceProgress& progress) {
+std::vector<Mask> predict_case(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& preprocessing,
+                               const InferenceProgress& progress, const ProbabilityUse& use) {
   std::vector<Mask> masks(c.images.size());
-  for_each_slice(network, c, preprocessing, batch_size, progress,
+  for_each_slice(segmenter, c, preprocessing, progress, use,
                  [&](std::size_t i, const Mask& m) { masks[i] = restore(m, c.full, preprocessing); });
   return masks;
+}
+
+std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing) {
+  return predict_case(Segmenter(network, {}), c, preprocessing);
 }
 
 ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                                 ConfusionMatrix* grid) {
   const Preprocessing& p = dataset.preprocessing;
+  const Segmenter segmenter(network, {});
   ConfusionMatrix pooled(dataset.classes());
   for (const PreparedCase& c : cases)
-    for_each_slice(network, c, p, 8, {}, [&](std::size_t i, const Mask& m) {
+    for_each_slice(segmenter, c, p, {}, {}, [&](std::size_t i, const Mask& m) {
       pooled.add(c.truth[i].values, restore(m, c.full, p).values, p.label_map.ignore_index);
       if (grid) grid->add(c.labels[i].values, crop(m, {c.labels[i].h, c.labels[i].w}).values, p.label_map.ignore_index);
     });
   return pooled;
 }
 
-double voxel_mm3(const PreparedCase& c) {
-  return c.volume ? c.spacing_mm[0] * c.spacing_mm[1] * c.spacing_mm[2] : 1.0;
-}
+double voxel_mm3(const PreparedCase& c) { return c.volume ? c.spacing_mm[0] * c.spacing_mm[1] * c.spacing_mm[2] : 1.0; }
 
 std::string validation_dice_name(const std::string& class_name) {
   std::string name = "val_dice_" + class_name;

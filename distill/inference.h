@@ -7,6 +7,7 @@
 
 #include "data/case.h"
 #include "data/metrics/confusion.h"
+#include "distill/segmenter.h"
 #include "distill/task.h"
 #include "models/network.h"
 
@@ -15,9 +16,13 @@ namespace gf {
 // Called after each batch with (slices done, slices in all).
 using InferenceProgress = std::function<void(std::size_t done, std::size_t total)>;
 
+// Called with each slice's class probabilities: one channel a class, at the file's height and width.
+using ProbabilityUse = std::function<void(std::size_t slice, const Picture& probabilities)>;
+
 // One class map per slice, at the file's height and width. The network must be in evaluation mode.
-std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing,
-                               int batch_size = 8, const InferenceProgress& progress = {});
+std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing);
+std::vector<Mask> predict_case(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& preprocessing,
+                               const InferenceProgress& progress = {}, const ProbabilityUse& use = {});
 
 // One image batch (n,h,w,c) of slices begin..begin+count-1, padded as the network needs it.
 Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, const Preprocessing& preprocessing);

@@ -1,0 +1,146 @@
+#include "apps/prediction.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "apps/report/overlay.h"
+#include "data/csv.h"
+#include "distill/inference.h"
+#include "engine/io/npz_writer.h"
+#include "kernels/error.h"
+
+namespace gf {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string beside(const std::string& mask_file, const std::string& ending) {
+  return (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).filename().string()) + ending)).string();
+}
+
+std::vector<std::int64_t> count_classes(std::span<const std::int32_t> values, std::size_t classes) {
+  std::vector<std::int64_t> counts(classes);
+  for (const std::int32_t v : values)
+    if (v >= 0 && static_cast<std::size_t>(v) < classes) ++counts[static_cast<std::size_t>(v)];
+  return counts;
+}
+
+// The slice that says most.
+std::size_t fullest(const std::vector<Mask>& masks) {
+  const auto foreground = [](const Mask& m) {
+    return std::count_if(m.values.begin(), m.values.end(), [](std::int32_t v) { return v > 0; });
+  };
+  return static_cast<std::size_t>(
+      std::max_element(masks.begin(), masks.end(),
+                       [&](const Mask& a, const Mask& b) { return foreground(a) < foreground(b); }) -
+      masks.begin());
+}
+
+Bytes8 overlay_of(const PreparedCase& c, const std::vector<Mask>& masks, const Preprocessing& p) {
+  const std::size_t best = fullest(masks);
+  const Picture& small = c.images[best];
+  const int scale = std::clamp(static_cast<int>(384 / std::max<std::int64_t>(1, std::max(small.h, small.w))), 1, 3);
+  return draw_overlay(small, fit(masks[best], p),
+                      {.scale = scale, .quarter_turns = c.volume && p.slice_axis != 2 ? 1 : 0});
+}
+
+std::vector<ClassAmount> amounts_of(const std::vector<std::int64_t>& counts, const std::vector<std::string>& names,
+                                    double voxel_mm3) {
+  std::vector<ClassAmount> amounts;
+  for (std::size_t k = 1; k < names.size(); ++k)
+    amounts.push_back({names[k], counts[k], static_cast<double>(counts[k]) * voxel_mm3 / 1000});
+  return amounts;
+}
+
+// float32 (classes, slices, height, width), as nnU-Net's "probabilities".
+class ProbabilityFile {
+ public:
+  ProbabilityFile(std::int64_t classes, std::int64_t slices) : classes_(classes), slices_(slices) {}
+  void add(std::size_t slice, const Picture& p) {
+    size_ = {p.h, p.w};
+    if (values_.empty()) values_.resize(static_cast<std::size_t>(classes_ * slices_ * p.h * p.w));
+    for (std::int64_t k = 0; k < classes_; ++k) {
+      float* to = values_.data() + (k * slices_ + static_cast<std::int64_t>(slice)) * p.h * p.w;
+      for (std::int64_t i = 0; i < p.h * p.w; ++i) to[i] = p.pixels[static_cast<std::size_t>(i * p.c + k)];
+    }
+  }
+  void write(const std::string& path) const {
+    write_npz(path,
+              {{"probabilities", "<f4", {classes_, slices_, size_.h, size_.w}, std::as_bytes(std::span(values_))}});
+  }
+
+ private:
+  std::int64_t classes_, slices_;
+  Extent size_;
+  std::vector<float> values_;
+};
+
+}  // namespace
+
+int batch_size_for(std::int64_t height, std::int64_t width) {
+  constexpr std::int64_t kPixels = 8 * 256 * 256;
+  return static_cast<int>(std::clamp<std::int64_t>(kPixels / std::max<std::int64_t>(1, height * width), 1, 64));
+}
+
+Prediction predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
+                        const Segmenter& segmenter, const PredictionOptions& options) {
+  const Preprocessing& p = model.description.preprocessing;
+  const std::vector<std::string>& names = model.description.class_names;
+  PreparedCase c = load_input({input}, p);
+  if (c.tiles && options.probabilities)
+    throw Error(ErrorKind::usage, {"probabilities of pictures that are cut into tiles are not put together", input,
+                                   "predict without --save-probabilities", "", ""});
+  Prediction result{input, output, c.volume, {}, {}, {}};
+  if (options.range) result.warnings = unlike_training(c, *options.range);
+
+  ProbabilityFile probabilities(static_cast<std::int64_t>(names.size()), static_cast<std::int64_t>(c.images.size()));
+  ProbabilityUse keep;
+  if (options.probabilities)
+    keep = [&](std::size_t slice, const Picture& of_slice) { probabilities.add(slice, of_slice); };
+  std::vector<Mask> masks = predict_case(segmenter, c, p, {}, keep);
+  clean(masks, options.postprocessing, voxel_mm3(c));
+  if (options.preview || options.picture) result.picture = overlay_of(c, masks, p);
+  for (Picture& picture : c.images) picture.pixels = {};  // a large volume would be in memory twice
+
+  std::vector<std::int64_t> counts(names.size());
+  for (const Mask& m : masks) {
+    const std::vector<std::int64_t> more = count_classes(m.values, names.size());
+    for (std::size_t k = 0; k < counts.size(); ++k) counts[k] += more[k];
+  }
+  result.amounts = amounts_of(counts, names, voxel_mm3(c));
+  if (std::all_of(counts.begin() + 1, counts.end(), [](std::int64_t n) { return n == 0; }))
+    result.warnings.push_back("the mask is empty; is this the kind of picture the model was trained on?");
+
+  if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
+  if (options.probabilities) probabilities.write(beside(output, ".npz"));
+  if (options.preview) write_png(beside(output, "_preview.png"), result.picture);
+  write_prediction(output, c, masks, p, c.volume ? Palette{} : class_palette(static_cast<int>(names.size())));
+  return result;
+}
+
+Prediction read_prediction(const std::string& input, const std::string& output,
+                           const std::vector<std::string>& class_names) {
+  Prediction result{input, output, is_nifti_name(output), {}, {}, {}};
+  if (!result.volume) {
+    result.amounts = amounts_of(count_classes(read_png_mask(output).values, class_names.size()), class_names, 1);
+    return result;
+  }
+  const LabelVolume v = read_nifti_labels(output);
+  const std::array<double, 3>& mm = v.header.spacing_mm;
+  result.amounts = amounts_of(count_classes(v.voxels, class_names.size()), class_names, mm[0] * mm[1] * mm[2]);
+  return result;
+}
+
+std::string statistics_csv(const std::vector<Prediction>& predictions) {
+  std::string text = "case,class,voxels,ml,mask\n";
+  for (const Prediction& p : predictions)
+    for (const ClassAmount& a : p.amounts)
+      text += fmt::format("{},{},{},{},{}\n", csv_field(p.input), csv_field(a.name), a.voxels,
+                          p.volume ? fmt::format("{:.6g}", a.millilitres) : "", csv_field(p.output));
+  return text;
+}
+
+}  // namespace gf

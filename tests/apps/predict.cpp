@@ -1,0 +1,128 @@
+// graphflow predict as a user runs it: inputs of every kind, what goes with a mask, warnings.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "data/csv.h"
+#include "data/image.h"
+#include "data/png.h"
+#include "engine/io/npz.h"
+#include "tests/apps/fixtures.h"
+#include "tests/apps/program.h"
+
+using namespace gf;
+using namespace gf::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Model {
+  TemporaryFolder folder;
+  std::string config = disc_config(folder.path()), images = folder / "data/images";
+  std::string file = folder / "run/checkpoints/final.gfm";
+  Model() { REQUIRE(run("train -q -c " + config + " -o " + (folder / "run")).code == 0); }
+  std::string predict(const std::string& rest) const { return "predict -m " + file + " " + rest; }
+};
+
+const Model& model() {
+  static const Model m;
+  return m;
+}
+
+std::string first_image() {
+  std::vector<std::string> names;
+  for (const auto& e : fs::directory_iterator(model().images)) names.push_back(e.path().string());
+  return *std::min_element(names.begin(), names.end());
+}
+
+}  // namespace
+
+TEST_CASE("predict: statistics, report, probabilities and previews of a folder") {
+  const TemporaryFolder out;
+  const std::string command = model().predict("-i " + model().images + " -o " + out.path() +
+                                              " --statistics --report --save-probabilities --preview");
+  Outcome o = run(command);
+  REQUIRE_MESSAGE(o.code == 0, o.text);
+  const CsvTable table = CsvTable::read(out / "statistics.csv");
+  REQUIRE(table.rows() == 18);
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    const std::string mask_file = table.at(i, table.column("mask")), stem = fs::path(mask_file).stem().string();
+    const Mask mask = read_png_mask(mask_file);
+    CHECK(table.at(i, table.column("class")) == "disc");
+    CHECK(table.at(i, table.column("voxels")) == std::to_string(std::count(mask.values.begin(), mask.values.end(), 1)));
+    CHECK(table.at(i, table.column("ml")).empty());  // pictures have no size in mm
+    const NpzFile file(out / (stem + ".npz"));
+    REQUIRE(file.tensors().size() == 1);
+    CHECK(file.tensors()[0].shape == std::vector<std::int64_t>{2, 1, mask.h, mask.w});
+    const std::vector<float> p = file.floats("probabilities");
+    const std::size_t n = static_cast<std::size_t>(mask.h * mask.w);
+    for (std::size_t k = 0; k < n; ++k) {
+      CHECK(p[k] + p[n + k] == doctest::Approx(1));
+      CHECK((p[n + k] > p[k]) == (mask.values[k] == 1));
+    }
+    CHECK(fs::exists(out / (stem + "_preview.png")));
+  }
+  const std::string page = read_text(out / "predictions.html");
+  CHECK(markup_fault(page) == "");
+  CHECK(contains(page, "18 cases, 0 failed"));
+  CHECK(contains(page, "data:image/png"));
+
+  const std::string before = read_text(out / "statistics.csv");
+  o = run(command + " --continue");
+  CHECK_MESSAGE(contains(o.text, "0 written, 18 kept"), o.text);
+  CHECK(read_text(out / "statistics.csv") == before);  // of masks that were there
+}
+
+TEST_CASE("predict: tiles and mirror images") {
+  const TemporaryFolder out;
+  const std::string input = first_image();
+  CHECK(run(model().predict("-i " + input + " -o " + (out / "whole.png"))).code == 0);
+  CHECK(run(model().predict("-i " + input + " -o " + (out / "tiles.png") + " --tile 32 --overlap 0.25")).code == 0);
+  CHECK(run(model().predict("-i " + input + " -o " + (out / "mirrors.png") + " --mirrors --tile 32x64")).code == 0);
+  const Mask whole = read_png_mask(out / "whole.png");
+  for (const char* name : {"tiles.png", "mirrors.png"}) {
+    const Mask m = read_png_mask(out / name);
+    CHECK(m.h == whole.h);
+    CHECK(m.w == whole.w);
+  }
+  Outcome o = run(model().predict("-i " + input + " -o " + (out / "x.png") + " --tile 33"));
+  CHECK(o.code == 2);
+  CHECK_MESSAGE(contains(o.text, "--tile"), o.text);
+  CHECK(run(model().predict("-i " + input + " -o " + (out / "x.png") + " --tile 0x32")).code == 2);
+  CHECK(run(model().predict("-i " + input + " -o " + (out / "x.png") + " --tile 32 --overlap 1")).code == 2);
+  CHECK(!fs::exists(out / "x.png"));
+}
+
+TEST_CASE("predict: a list of files; a broken one is reported, the rest go on") {
+  const TemporaryFolder t;
+  const std::string input = first_image();
+  fs::copy_file(input, t / "near.png");
+  write_text(t / "broken.png", "no picture");
+  write_text(t / "list.txt", "# pictures\n" + input + "\nnear.png\nbroken.png\n\n");
+  Outcome o = run(model().predict("-i " + (t / "list.txt") + " -o " + (t / "out") + " --report --statistics"));
+  CHECK_MESSAGE(o.code == 4, o.text);
+  CHECK(contains(o.text, "2 written, 0 kept, 1 failed"));
+  CHECK(contains(o.text, "broken.png"));
+  CHECK(CsvTable::read(t / "out/statistics.csv").rows() == 2);
+  const std::string page = read_text(t / "out/predictions.html");
+  CHECK(contains(page, "2 cases, 1 failed"));
+  CHECK(contains(page, "broken.png"));
+
+  write_text(t / "empty.txt", "\n");
+  CHECK(run(model().predict("-i " + (t / "empty.txt") + " -o " + (t / "out"))).code == 3);
+  o = run(model().predict("-i " + input + " -i " + input + " -o " + (t / "out")));
+  CHECK(o.code == 2);
+  CHECK_MESSAGE(contains(o.text, "two inputs have one mask"), o.text);
+}
+
+TEST_CASE("predict: warns of pictures unlike those of training") {
+  const TemporaryFolder t;
+  Bytes8 white{40, 40, 1, std::vector<std::uint8_t>(1600, 255)};
+  for (std::size_t i = 0; i < 1600; i += 7) white.bytes[i] = 250;
+  write_png(t / "white.png", white);
+  Outcome o = run(model().predict("-i " + (t / "white.png") + " -o " + (t / "mask.png")));
+  CHECK(o.code == 0);
+  CHECK_MESSAGE(contains(o.text, "intensities unlike training: mean 2"), o.text);
+  o = run(model().predict("-i " + first_image() + " -o " + (t / "mask.png")));
+  CHECK_MESSAGE(!contains(o.text, "unlike training"), o.text);
+}
