@@ -54,7 +54,8 @@ typedef struct gf_image {
 /* Reads a checkpoint (.gfm). options may be NULL. On failure *model becomes NULL. */
 GF_API gf_status gf_load(const char* file, const gf_options* options, gf_model** model);
 
-/* Writes one class id a pixel: classes[(slice * height + y) * width + x], the input's size. After a failure it is as it
+/* Class maps are those the network makes: a run folder's postprocess.json is not applied.
+ * Writes one class id a pixel: classes[(slice * height + y) * width + x], the input's size. After a failure it is as it
  * was. The image is not changed and not kept. */
 GF_API gf_status gf_predict(gf_model* model, const gf_image* image, int32_t* classes);
 
