@@ -73,9 +73,7 @@ ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<Prepar
   return pooled;
 }
 
-double voxel_mm3(const PreparedCase& c) {
-  return c.volume ? c.spacing_mm[0] * c.spacing_mm[1] * c.spacing_mm[2] : 1.0;
-}
+double voxel_mm3(const PreparedCase& c) { return c.volume ? c.spacing_mm[0] * c.spacing_mm[1] * c.spacing_mm[2] : 1.0; }
 
 std::string validation_dice_name(const std::string& class_name) {
   std::string name = "val_dice_" + class_name;
