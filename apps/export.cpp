@@ -12,6 +12,7 @@
 
 #include "apps/build_info.h"
 #include "apps/commands.h"
+#include "apps/progress.h"
 #include "apps/session.h"
 #include "distill/model_file.h"
 #include "engine/autograd.h"
@@ -28,7 +29,7 @@ namespace fs = std::filesystem;
 
 // Of the largest logit. A wrong convention is off by percents, another order of sums by 1e-6.
 constexpr double kAllowed = 1e-4;
-constexpr std::int64_t kPictures = 3;
+constexpr std::int64_t kPictures = 2;
 
 ImageSize parse_size(const std::string& text) {
   ImageSize s;
@@ -65,6 +66,9 @@ nlohmann::json preprocessing_json(const Preprocessing& p) {
   return j;
 }
 
+// Of a large network each takes seconds.
+enum Stage { kTraced = 1, kReadBack, kRun, kStages = kRun };
+
 // How far the file's logits are from the network's, relative to the largest one.
 double difference(const OnnxFile& file, const Network& network, const OnnxOptions& o) {
   const NoGrad off;
@@ -97,10 +101,15 @@ int export_command(const ExportFlags& flags) {
 
   if (!output.parent_path().empty()) fs::create_directories(output.parent_path());
   AtomicFile onnx(flags.output), json(beside);  // before the work: a place that cannot be written is known at once
+  Progress progress("export", kStages);
   onnx.write(onnx_bytes(*model.network, o));
   onnx.flush();
+  progress.update(kTraced, 0, {});
   const OnnxFile file(onnx.temporary_path());
+  progress.update(kReadBack, 0, {});
   const double error = difference(file, *model.network, o);
+  progress.update(kRun, 0, {});
+  progress.finish();
   if (!(error <= kAllowed))
     fail("the exported file computes something else than the network", flags.output,
          fmt::format("logits within {} of the largest", kAllowed), fmt::format("{:.2g}", error),

@@ -45,7 +45,7 @@ std::string onnx_bytes(const Network& network, const OnnxOptions& o) {
   GraphBuilder builder(graph);
   std::vector<NamedTensor> weights = network.parameters();
   for (const NamedTensor& b : network.buffers()) weights.push_back(b);
-  Translator translator(builder, weights);
+  Translator translator(builder, o.name, weights);
   translator.name(image, kOnnxInput);
   for (const OpTrace::Call& call : trace.calls()) translator.translate(call);
   builder.rename(translator.name_of(logits), kOnnxOutput);

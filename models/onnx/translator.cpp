@@ -23,15 +23,19 @@ const T& arguments(const OpTrace::Call& c) {
 
 Dims picture_dims(const Shape& s) { return {s.n, s.c, s.h, s.w}; }
 
-[[noreturn]] void cannot(const OpTrace::Call& c, const std::string& why) {
-  throw Error(ErrorKind::usage,
-              {"this network cannot be exported to ONNX", "op " + c.op, {}, why, "export one of the other networks"});
-}
-
 }  // namespace
 
-Translator::Translator(GraphBuilder& graph, const std::vector<NamedTensor>& weights) : graph_(graph) {
+Translator::Translator(GraphBuilder& graph, const std::string& network, const std::vector<NamedTensor>& weights)
+    : graph_(graph), network_(network) {
   for (const NamedTensor& w : weights) weight_names_[w.tensor.view().data] = w.name;
+}
+
+void Translator::cannot(const Call& c, const std::string& why) const {
+  throw Error(ErrorKind::usage, {"this network cannot be exported to ONNX",
+                                 network_ + ", op " + c.op,
+                                 {},
+                                 why,
+                                 "export one of the other networks"});
 }
 
 Translator::Place Translator::place(const Tensor& t) {

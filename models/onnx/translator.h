@@ -17,7 +17,7 @@ namespace gf::onnx_export {
 class Translator {
  public:
   // A tensor that no op made is a constant: one of `weights`, under its name, or one without.
-  Translator(GraphBuilder& graph, const std::vector<NamedTensor>& weights);
+  Translator(GraphBuilder& graph, const std::string& network, const std::vector<NamedTensor>& weights);
 
   void name(const Tensor& value, const std::string& name);  // says what a value is called
   std::string name_of(const Tensor& value) const;           // "" for one that no op made
@@ -28,6 +28,7 @@ class Translator {
   using Call = OpTrace::Call;
   using Rule = std::string (Translator::*)(const Call&);
   static const std::map<std::string, Rule>& rules();
+  [[noreturn]] void cannot(const Call& c, const std::string& why) const;
 
   std::string binary(const Call& c);
   std::string unary(const Call& c);
@@ -60,6 +61,7 @@ class Translator {
   std::string clip6(const std::string& x);
 
   GraphBuilder& graph_;
+  std::string network_;  // for messages
   std::map<const void*, std::string> weight_names_;
   std::map<Place, std::string> names_;
 };

@@ -93,7 +93,7 @@ TEST_CASE("export: what cannot be done is said in one line and leaves nothing be
   const Outcome transunet = run("export -m " + t / "t.gfm" + " -o " + onnx),
                 segnet = run("export -m " + t / "s.gfm" + " -o " + onnx + " --size 64x64");
   CHECK(transunet.code == 2);
-  CHECK_MESSAGE(contains(transunet.text, "this network cannot be exported to ONNX: op "), transunet.text);
+  CHECK_MESSAGE(contains(transunet.text, "this network cannot be exported to ONNX: transunet, op "), transunet.text);
   CHECK_MESSAGE(contains(segnet.text, "unknown network"), segnet.text);
   CHECK(segnet.code == 2);
   CHECK(t.files() == files + 2);

@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
-# cmake -DBUILD=... -DSOURCE=... -DGENERATOR=... -DCOMPILER=... -P installed_tree.cmake
+# cmake -DBUILD=... -DSOURCE=... -DGENERATOR=... -DCOMPILER=... -DWRITE_MODEL=... -P installed_tree.cmake
 # Installs BUILD into a folder below it, builds SOURCE/examples from a copy (so that nothing of the source tree can be
-# reached by accident) against the installed tree, and runs the example.
+# reached by accident) against the installed tree, and runs the examples, the one in C too.
 set(work ${BUILD}/installed_tree)
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work})
@@ -38,4 +38,26 @@ if(NOT output MATCHES "pixel accuracy ([01]\\.[0-9]+)")
 endif()
 if(CMAKE_MATCH_1 LESS 0.95)
   message(FATAL_ERROR "the example reached a pixel accuracy of ${CMAKE_MATCH_1}, expected at least 0.95")
+endif()
+
+run("a model for the C example" ${WRITE_MODEL} ${work})
+run("the C example" ${work}/build/segment ${work}/model.gfm ${work}/picture.pgm ${work}/mask.pgm)
+message(STATUS "${output}")
+if(NOT output MATCHES "background +[0-9]+ pixels")
+  message(FATAL_ERROR "the C example counted no pixels")
+endif()
+file(SIZE ${work}/mask.pgm size)
+if(NOT size EQUAL 2253)  # 40 x 56 and a header of 13 bytes
+  message(FATAL_ERROR "the C example wrote ${size} bytes, expected 2253")
+endif()
+# Nothing but the C API can be seen of the library.
+execute_process(COMMAND nm -D --defined-only ${work}/prefix/lib/libgraphflow.so OUTPUT_VARIABLE symbols)
+string(REGEX MATCHALL " [A-Za-z] [A-Za-z_][^\n]*" names "${symbols}")
+foreach(name ${names})
+  if(NOT name MATCHES "^ T gf_")
+    message(FATAL_ERROR "libgraphflow.so shows${name}")
+  endif()
+endforeach()
+if(NOT names)
+  message(FATAL_ERROR "libgraphflow.so shows no function")
 endif()

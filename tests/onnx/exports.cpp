@@ -96,7 +96,7 @@ TEST_CASE("what cannot be exported is refused by name") {
   const auto transunet = make_network("transunet", {.width = 0.05, .image_size = {64, 48}});
   transunet->eval();
   const std::string text = refusal([&] { onnx_bytes(*transunet, {"transunet", 1, {64, 48}, {}}); });
-  CHECK_MESSAGE(contains(text, "2: this network cannot be exported to ONNX: op "), text);
+  CHECK_MESSAGE(contains(text, "2: this network cannot be exported to ONNX: transunet, op "), text);
   CHECK_MESSAGE(contains(refusal([&] {
                            onnx_bytes(*transunet, {"transunet", 1, {64, 64}, {}});
                          }),
