@@ -79,8 +79,9 @@ struct VerifyFlags {
   int threads = 0;
 };
 struct PreviewFlags {
-  std::string config, run, output = "preview.png", split = "train";  // run: a run folder, in place of a configuration
-  std::vector<std::string> sets, cases;                              // cases: ids; empty: all
+  std::string config, run, output = "preview.png";  // run: a run folder, in place of a configuration
+  std::string split;                                // empty: train, or with `cases` where they are
+  std::vector<std::string> sets, cases;             // cases: ids; empty: all
   int count = 16, columns = 0, scale = 0;                            // 0: what fits
   bool unaugmented = false;
 };

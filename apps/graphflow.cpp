@@ -238,8 +238,10 @@ int main(int argc, char** argv) {
   sub->add_option("-n,--count", preview.count, "Pictures")->capture_default_str()->check(CLI::Range(1, 1000));
   sub->add_flag("--unaugmented", preview.unaugmented, "Before the augmentation");
   sub->add_option("--cases", preview.cases, "Only these cases, in the data set's order")->delimiter(',');
-  sub->add_option("--split", preview.split, "train, val, test or unlabelled; val and test are never augmented")
-      ->capture_default_str();
+  sub->add_option(
+      "--split", preview.split,
+      "train (the default; of --cases: whatever part they are in), val, test or unlabelled; val and test are "
+      "never augmented");
   sub->add_option("--columns", preview.columns, "Pictures a row; 0: about as many as rows")->check(CLI::Range(0, 1000));
   sub->add_option("--scale", preview.scale,
                   "Pixels of the sheet a pixel of a picture; 0: what makes small ones visible")

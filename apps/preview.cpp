@@ -63,7 +63,7 @@ void print_rows(const std::vector<std::string>& names, int columns) {
 int preview_command(const PreviewFlags& flags) {
   Config config = config_of(flags);
   Dataset dataset = open_configured_dataset(config, configured_needs(config));
-  const Split split = parse_split(flags.split, "--split");
+  const Split split = flags.split.empty() ? Split::train : parse_split(flags.split, "--split");
   LoaderOptions options = loader_options(config);
   options.batch_size = 1;  // the order and the changes of a picture do not depend on it
   options.augment_later = false;
@@ -74,6 +74,8 @@ int preview_command(const PreviewFlags& flags) {
   }
   if (!flags.cases.empty()) {
     keep_cases(dataset, flags.cases);
+    for (Case& c : dataset.cases)  // as if they were trained on
+      if (flags.split.empty() && !c.label.empty()) c.split = Split::train;
     options.shuffle = false;
   }
   Loader loader(dataset, split, options);
@@ -110,7 +112,9 @@ int preview_command(const PreviewFlags& flags) {
     const auto [r, g, b] = class_color(id);
     fmt::print("contour #{:02x}{:02x}{:02x}: {}\n", r, g, b, dataset.class_names[static_cast<std::size_t>(id)]);
   }
-  fmt::print("written: {} ({} pictures of {}x{}, {} part, {})\n", flags.output, pictures.size(), w, h, name_of(split),
+  const std::string part =
+      flags.split.empty() && !flags.cases.empty() ? "chosen cases" : name_of(split) + std::string(" part");
+  fmt::print("written: {} ({} pictures of {}x{}, {}, {})\n", flags.output, pictures.size(), w, h, part,
              augmented && options.augmentation.any() ? "augmented" : "as they are");
   return 0;
 }

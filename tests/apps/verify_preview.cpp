@@ -117,7 +117,7 @@ TEST_CASE("preview: a sheet of what the network sees, augmented or not, from a c
   o = run("preview -c " + config +
           " --set data.augment_preset=nnunet --unaugmented --cases disc_3,disc_1 --scale 1 -o " + sheet);
   CHECK_MESSAGE(contains(o.text, "row 1: disc_1, disc_3\n"), o.text);
-  CHECK(contains(o.text, "2 pictures of 64x64, train part, as they are"));
+  CHECK(contains(o.text, "2 pictures of 64x64, chosen cases, as they are"));
   // The picture itself, stretched, in the middle of its padding; the contour in the class's colour.
   const Picture two = read_image(sheet), disc = read_image(image(t, 1));
   const Mask truth = read_png_mask(mask(t, 1));
@@ -132,6 +132,10 @@ TEST_CASE("preview: a sheet of what the network sees, augmented or not, from a c
     }
   CHECK(orange > 15);
 
+  o = run("preview -c " + config + " --cases disc_2 -o " + sheet);  // of the validation part
+  CHECK_MESSAGE(contains(o.text, "row 1: disc_2\n"), o.text);
+  o = run("preview -c " + config + " --cases disc_2 --split test -o " + sheet);
+  CHECK(o.code == 3);
   o = run("preview -c " + config + " --split test -n 50 -o " + sheet);
   CHECK(contains(o.text, "3 pictures of 64x64, test part, as they are"));
   o = run("preview -c " + config + " --cases disc_33 -o " + sheet);

@@ -49,7 +49,7 @@ TEST_CASE("filters: noise has the stated variance, is new for every sample and n
   Picture ramp(64, 64, 2);  // channel 1 is 10 times as wide
   for (std::int64_t i = 0; i < 64 * 64; ++i)
     ramp.pixels[2 * i] = static_cast<float>(i % 64), ramp.pixels[2 * i + 1] = 10 * static_cast<float>(i % 64);
-  std::set<float> sizes;
+  std::set<float> sizes, shapes;
   for (std::uint64_t sample = 0; sample < 40; ++sample) {
     const Picture a = filtered(ramp, f, sample), b = filtered(ramp, f, sample);
     CHECK(a.pixels == b.pixels);
@@ -64,8 +64,10 @@ TEST_CASE("filters: noise has the stated variance, is new for every sample and n
     for (std::size_t i = 0; i < noise.pixels.size(); i += 2) inside += std::abs(noise.pixels[i]) < n.deviation;
     CHECK(inside / 4096.0 == doctest::Approx(0.683).epsilon(0.05));  // normal, not uniform
     sizes.insert(static_cast<float>(n.deviation / of.deviation));
+    shapes.insert(std::round(static_cast<float>(100 * noise.at(7, 9) / n.deviation)));
   }
   CHECK(sizes.size() == 40);
+  CHECK(shapes.size() > 30);  // not the same noise, larger or smaller
   CHECK(*sizes.begin() < 0.15);
   CHECK(*sizes.rbegin() > 0.45);
   CHECK(filtered(ramp, f, 0, 1).pixels != filtered(ramp, f, 0, 0).pixels);

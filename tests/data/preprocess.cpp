@@ -130,6 +130,24 @@ TEST_CASE("resizing: pictures by splines, labels and results by the nearest pixe
   CHECK(holds(message_of([&] { check(p); }, ErrorKind::usage), "data.resize"));
 }
 
+// Discs about (250, 250) of 512 x 512, taken to 224 x 224 and back by scipy.ndimage.zoom 1.17.1, order 0.
+TEST_CASE("resizing: what TransUNet's size costs a perfect label, as with SciPy") {
+  Preprocessing p;
+  p.resize_height = p.resize_width = 224;
+  p.zoom_border = ZoomBorder::scipy;
+  for (const auto& [radius, dice] : std::map<int, double>{
+           {5, 0.8554}, {8, 0.9227}, {12, 0.9412}, {20, 0.9764}, {40, 0.9869}, {80, 0.9918}, {120, 0.9943}}) {
+    Mask disc(512, 512);
+    for (int y = 0; y < 512; ++y)
+      for (int x = 0; x < 512; ++x) disc.at(y, x) = (y - 250) * (y - 250) + (x - 250) * (x - 250) <= radius * radius;
+    const Mask back = restore(fit(disc, p), {512, 512}, p);
+    double both = 0, sum = 0;
+    for (std::size_t i = 0; i < disc.values.size(); ++i)
+      both += disc.values[i] * back.values[i], sum += disc.values[i] + back.values[i];
+    CHECK(2 * both / sum == doctest::Approx(dice).epsilon(5e-5));
+  }
+}
+
 LabelVolume numbered(std::int64_t nx, std::int64_t ny, std::int64_t nz) {
   LabelVolume v;
   v.header.nx = nx;
