@@ -60,18 +60,6 @@ ImageSize image_size(const Config& config) {
   return {};
 }
 
-DatasetSource source_of(const DataConfig& d) {
-  DatasetSource s{d.layout, d.root, d.class_names, d.split_file};
-  s.class_order = d.class_order;
-  s.keep_sequences = d.split_by == "sequence";
-  s.subsets = d.subsets;
-  s.fold = d.fold;
-  s.val_share = d.val_share;
-  s.test_share = d.test_share;
-  s.split_seed = static_cast<std::uint64_t>(d.split_seed);
-  return s;
-}
-
 // A run opens its data set several times.
 void say_once(const std::vector<std::string>& notes) {
   static std::set<std::string> said;
@@ -129,6 +117,18 @@ PictureNeeds needs_of_both(const PictureNeeds& a, const PictureNeeds& b) {
   return both;
 }
 
+DatasetSource configured_source(const DataConfig& d) {
+  DatasetSource s{d.layout, d.root, d.class_names, d.split_file};
+  s.class_order = d.class_order;
+  s.keep_sequences = d.split_by == "sequence";
+  s.subsets = d.subsets;
+  s.fold = d.fold;
+  s.val_share = d.val_share;
+  s.test_share = d.test_share;
+  s.split_seed = static_cast<std::uint64_t>(d.split_seed);
+  return s;
+}
+
 Preprocessing configured_preprocessing(const Config& config, const PictureNeeds& needs) {
   const std::int64_t stride = needs.stride;
   const DataConfig& d = config.data;
@@ -164,7 +164,7 @@ Preprocessing configured_preprocessing(const Config& config, const PictureNeeds&
 
 Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
   const DataConfig& d = config.data;
-  Dataset dataset = open_dataset(source_of(d), configured_preprocessing(config, needs));
+  Dataset dataset = open_dataset(configured_source(d), configured_preprocessing(config, needs));
   say_once(dataset.notes);
   const auto settle = [](int& value, int found, const char* key) {
     if (value == 0) value = found;

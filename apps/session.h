@@ -40,6 +40,7 @@ PictureNeeds needs_of(const Network& network);
 PictureNeeds configured_needs(const Config& config);  // of [model]'s network; what the data set decides may be open
 PictureNeeds needs_of_both(const PictureNeeds& a, const PictureNeeds& b);  // usage error where they do not agree
 
+DatasetSource configured_source(const DataConfig& d);
 // The preprocessing of [data], padded for such networks.
 Preprocessing configured_preprocessing(const Config& config, const PictureNeeds& needs);
 // The data set of [data], padded for such networks. Fills config.model.num_classes and in_channels where they were left

@@ -23,8 +23,7 @@ Listing listing_of(const VerifyFlags& flags) {
   const Config config = load_config(flags.config, flags.sets);
   const Preprocessing p = configured_preprocessing(config, {});
   check(p);
-  if (flags.input.empty())
-    return list_cases({config.data.layout, config.data.root, config.data.class_names, config.data.split_file}, p);
+  if (flags.input.empty()) return list_cases(configured_source(config.data), p);
   if (!std::filesystem::exists(flags.input)) bad_data("no such file or folder", flags.input);
   return list_cases({"", flags.input, config.data.class_names, config.data.split_file}, p);
 }

@@ -119,7 +119,8 @@ void predict(const gf_model& model, const gf_image& image, std::int32_t* classes
   const gf::Preprocessing& p = model.file.description.preprocessing;
   const gf::PreparedCase prepared =
       gf::prepare_slices(copied(image, p.channels), image.slices, {image.height, image.width}, p);
-  for (const gf::Mask& mask : gf::predict_case(*model.file.network, prepared, p, model.batch_size))
+  const gf::Segmenter segmenter(*model.file.network, {.batch_size = model.batch_size});
+  for (const gf::Mask& mask : gf::predict_case(segmenter, prepared, p))
     classes = std::copy(mask.values.begin(), mask.values.end(), classes);
 }
 

@@ -91,7 +91,7 @@ Tensor Segmenter::forward(const Tensor& images) const {
   };
   Tensor sum = once(images);
   if (!options_.mirrors) return sum;
-  for (const auto [rows, columns] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)})
+  for (const auto& [rows, columns] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)})
     add(sum, mirrored(once(mirrored(images, rows, columns)), rows, columns));
   scale(sum, 0.25f);
   return sum;
