@@ -148,7 +148,7 @@ int predict_command(const PredictFlags& flags) {
       progress.update(static_cast<std::int64_t>(i) + 1, 0, {});
     }
   }
-  const fs::path folder = names_one_mask(flags, inputs.size()) ? fs::path(flags.output).parent_path() : flags.output;
+  const fs::path output(flags.output), folder = names_one_mask(flags, inputs.size()) ? output.parent_path() : output;
   if (flags.statistics && !report.predictions.empty())
     write_file_atomically((folder / "statistics.csv").string(), statistics_csv(report.predictions));
   if (flags.report && !report.predictions.empty())

@@ -181,7 +181,7 @@ TEST_CASE("an existing run is not overwritten by accident, and a checkpoint of a
   CHECK_MESSAGE(o.code == 0, o.text);
 }
 
-TEST_CASE("Ctrl-C saves and says how to go on; kill -9 leaves the last checkpoint; both resume to the end") {
+TEST_CASE("Ctrl-C saves and says how to go on, kill -9 leaves the last checkpoint, both resume to the end") {
   const TemporaryFolder t;
   const std::string config = disc_config(t.path()), folder = t.path() + "/run",
                     latest = folder + "/checkpoints/latest.gfm";

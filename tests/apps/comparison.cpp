@@ -158,7 +158,7 @@ TEST_CASE("a case counts in the seeds where the metric is defined for both, and 
   CHECK(kd.test.minus == 1.5);
 }
 
-TEST_CASE("teachers: of the same labels, else of all labels; a student of two teachers has two tables") {
+TEST_CASE("teachers: of the same labels, else of all labels, a student of two teachers has two tables") {
   std::vector<RunRow> rows = sample_rows();
   for (RunRow& r : rows) r.labelled = 20;
   add_seeds(rows, "teacher", 0.95);

@@ -70,7 +70,7 @@ TEST_CASE("what the device cannot augment is refused by the name of the key") {
   CHECK(contains(e, "data.augment_before_resize is made by the loader's threads only"));
 }
 
-TEST_CASE("resizing, window and percentiles reach the preprocessing; halves of a pair are refused") {
+TEST_CASE("resizing, window and percentiles reach the preprocessing, halves of a pair are refused") {
   CHECK(contains(fault("[data]\nresize = [224]\n"), "wrong data.resize: run.toml:2: expected height and width"));
   CHECK(contains(fault("[data]\nclip = [1, 2, 3]\n"), "wrong data.clip"));
   CHECK(contains(fault("[data]\npercentiles = [1]\n"), "wrong data.percentiles"));

@@ -91,7 +91,7 @@ TEST_CASE("evaluate: two folders of masks") {
   CHECK(contains(o.text, "differ in size"));
 }
 
-TEST_CASE("evaluate: classes from dataset.json, by name, by number; labels that are no classes") {
+TEST_CASE("evaluate: classes from dataset.json, by name, by number, labels that are no classes") {
   const TemporaryFolder t;
   const std::string truth = t.path() + "/data/labelsTs", prediction = t.path() + "/p";
   write_mask(truth + "/a.png", square(4, 4, 10, 2));

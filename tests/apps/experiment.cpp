@@ -222,7 +222,7 @@ TEST_CASE("experiment: rows of other settings or other data are never mixed") {
   CHECK_MESSAGE(contains(o.text, "split"), o.text);
 }
 
-TEST_CASE("experiment: labelled shares; the labels of the unlabelled part are never read") {
+TEST_CASE("experiment: labelled shares, the labels of the unlabelled part are never read") {
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", out = t / "out";
   write_text(file, experiment_text(t.path(), "labelled = [4, \"50%\", 0]\n") +

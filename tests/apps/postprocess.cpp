@@ -83,7 +83,7 @@ TEST_CASE("postprocess: chosen on validation, applied by evaluate and predict, t
   CHECK_MESSAGE(contains(run("postprocess " + t.path()).text, "no trained model in the run folder"), t.path());
 }
 
-TEST_CASE("post-processing files: what is written is read; mistakes are named") {
+TEST_CASE("post-processing files: what is written is read, mistakes are named") {
   const TemporaryFolder t;
   const std::string file = t / "p.json";
   const std::vector<std::string> names{"background", "liver", "left \"kidney\""};

@@ -43,7 +43,7 @@ int lines_of(const std::string& text) { return static_cast<int>(std::count(text.
 
 }  // namespace
 
-TEST_CASE("verify: text, JSON and page; 0 for a good data set and for warnings, 3 for errors and with --strict") {
+TEST_CASE("verify: text, JSON and page, 0 for a good data set and for warnings, 3 for errors and with --strict") {
   const TemporaryFolder t;
   const std::string config = disc_config(t.path());
   Outcome o = run("verify -c " + config + " --json " + (t / "v.json") + " --html " + (t / "v.html"));

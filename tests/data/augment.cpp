@@ -119,7 +119,7 @@ TEST_CASE("augment: rotation turns about the middle by the stated range, outside
   CHECK(most < 33);
 }
 
-TEST_CASE("augment: zoom enlarges and shrinks by the stated factor; bilinear is exact on a plane") {
+TEST_CASE("augment: zoom enlarges and shrinks by the stated factor, bilinear is exact on a plane") {
   Picture p(33, 33, 1);
   for (std::int64_t y = 0; y < 33; ++y)
     for (std::int64_t x = 0; x < 33; ++x) p.at(y, x) = static_cast<float>(3 * y - 2 * x);

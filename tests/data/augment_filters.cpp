@@ -122,7 +122,7 @@ TEST_CASE("filters: brightness multiplies, contrast spreads about the mean withi
   CHECK(most == doctest::Approx(1.25).epsilon(0.03));
 }
 
-TEST_CASE("filters: low resolution loses detail and keeps the size; gamma keeps mean and deviation") {
+TEST_CASE("filters: low resolution loses detail and keeps the size, gamma keeps mean and deviation") {
   Filters low, gamma, inverted;
   low.low_resolution = 0.5f, low.low_resolution_share = 1;
   gamma.gamma = 0.5f, gamma.gamma_share = 1, gamma.gamma_inverted_share = 0;

@@ -161,7 +161,7 @@ TEST_CASE("cleaning an empty map, an absent class and a class of which nothing i
   CHECK(none.empty());
 }
 
-TEST_CASE("what is chosen on validation raises its Dice; what harms is left out") {
+TEST_CASE("what is chosen on validation raises its Dice, what harms is left out") {
   // Class 1: predictions carry a stray object and a hole, and no true object is torn. Class 2 has two true objects, of
   // which its largest component would lose one; specks beside them are small. Class 3 is nowhere.
   const Mask truth = drawn({"1111......",  //

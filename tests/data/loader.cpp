@@ -97,7 +97,7 @@ TEST_CASE("loader: shapes, padding and every sample once an epoch") {
   CHECK(Loader(d, Split::train, o).steps_per_epoch() == 2);
 }
 
-TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not; others with another seed") {
+TEST_CASE("loader: the same batches with 1, 2 and 4 threads, cached or not, others with another seed") {
   const TemporaryFolder folder;
   const Dataset d = pictures(folder, 13);
   LoaderOptions o;

@@ -52,7 +52,7 @@ struct Discs {
   std::string mask(int i) const { return folder / ("masks/disc_" + std::to_string(i) + ".png"); }
 };
 
-TEST_CASE("verify: a data set without faults has no findings, configured or as a folder; facts are the files'") {
+TEST_CASE("verify: a data set without faults has no findings, configured or as a folder, facts are the files'") {
   const Discs d;
   Found f = examine(d.source);
   CHECK(f.marks() == Marks{});
@@ -134,7 +134,7 @@ TEST_CASE("verify: images without labels and labels without images, in folders o
   CHECK(examine({"images_masks", "/nonexistent", {}}).marks() == Marks{"error data_set"});
 }
 
-TEST_CASE("verify: one patient or one picture in two parts; the same picture twice in one") {
+TEST_CASE("verify: one patient or one picture in two parts, the same picture twice in one") {
   const Discs d;
   std::string index = "image,mask,split,patient\n";
   for (int i = 0; i < 12; ++i) {
@@ -170,7 +170,7 @@ TEST_CASE("verify: one patient or one picture in two parts; the same picture twi
   CHECK(holds(text, "patient p0"));
 }
 
-TEST_CASE("verify: classes that never occur, or not where they are learnt; labels with a gap") {
+TEST_CASE("verify: classes that never occur, or not where they are learnt, labels with a gap") {
   const Discs d;
   DatasetSource three = d.source;
   three.class_names = {"background", "disc", "square"};

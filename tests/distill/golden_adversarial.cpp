@@ -34,7 +34,7 @@ TEST_CASE("discriminator: scores of two calls one after the other, and the state
   });
 }
 
-TEST_CASE("adversarial: the student's loss and its gradient; the discriminator's parameters get none") {
+TEST_CASE("adversarial: the student's loss and its gradient, the discriminator's parameters get none") {
   on_devices([](const Device& device) {
     GoldenDiscriminator g(device);
     g.student.require_grad();

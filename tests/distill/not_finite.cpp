@@ -110,7 +110,7 @@ TEST_CASE("not finite: a picture is named, its batch is kept, the parameters sta
   }
 }
 
-TEST_CASE("not finite: the layer is named; with half the learning rate the run goes on from its last checkpoint") {
+TEST_CASE("not finite: the layer is named, with half the learning rate the run goes on from its last checkpoint") {
   const TemporaryFolder folder, stopped;
   Supervised run("mobile_unet", 0.1), other("mobile_unet", 0.1);
   Loader loader(discs(), Split::train, plain()), again(discs(), Split::train, plain());

@@ -155,7 +155,7 @@ TEST_CASE("a layer in bf16 gives float32 gradients to its float32 weights, those
   }
 }
 
-TEST_CASE("frozen weights: their bf16 copies are made once; float32 inputs still meet float32 weights") {
+TEST_CASE("frozen weights: their bf16 copies are made once, float32 inputs still meet float32 weights") {
   Net net;
   const Tensor x = numbers({1, 6, 5, 5}), exact = net(x).detach();
   net.freeze();

@@ -156,7 +156,7 @@ TEST_CASE("batch norm starts as the identity, and starting again forgets its sta
   CHECK(bn.running_var.to_vector() == std::vector<float>(3, 1.0f));
 }
 
-TEST_CASE("running statistics: exponential average, unbiased variance; evaluation leaves them alone") {
+TEST_CASE("running statistics: exponential average, unbiased variance, evaluation leaves them alone") {
   BatchNorm2d bn({}, 1);
   bn.initialise(1);
   const Tensor x = Tensor::from(std::vector<float>{1, 2, 3, 6}, {2, 1, 2, 1});  // mean 3, variance 14/4, unbiased 14/3

@@ -55,7 +55,7 @@ TEST_CASE("views share memory: channels, images, shapes") {
   CHECK(channels.to_dense().pixel_stride() == 2);
 }
 
-TEST_CASE("a view keeps the memory alive; the last handle frees it") {
+TEST_CASE("a view keeps the memory alive, the last handle frees it") {
   const std::size_t before = memory_statistics().total.now;
   Tensor view;
   {

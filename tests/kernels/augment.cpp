@@ -198,7 +198,7 @@ TEST_CASE("augment_pictures: half positions, whole quarters and zooms that land 
     }
 }
 
-TEST_CASE("augment_pictures: levels leave a constant picture alone; an empty batch is nothing") {
+TEST_CASE("augment_pictures: levels leave a constant picture alone, an empty batch is nothing") {
   PictureChange p;
   p.gain = 0.8f, p.offset = 0.1f, p.gamma = 1.7f;
   on_every_device([&](const auto& device) {

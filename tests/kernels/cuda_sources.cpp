@@ -50,7 +50,7 @@ std::vector<Source> cuda_sources() {
   return sources;
 }
 
-TEST_CASE("cuda sources: no raw shared memory, launches or CUDA headers; kernels are named gf_*") {
+TEST_CASE("cuda sources: no raw shared memory, launches or CUDA headers, kernels are named gf_*") {
   const std::vector<Source> sources = cuda_sources();
   if (sources.empty()) {
     MESSAGE("skipped: no sources here");

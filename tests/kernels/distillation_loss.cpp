@@ -122,7 +122,7 @@ TEST_CASE("distillation_loss: nothing to count, NaN in a pixel that does not cou
   });
 }
 
-TEST_CASE("distillation_loss: the same bits on any number of threads; errors by name") {
+TEST_CASE("distillation_loss: the same bits on any number of threads, errors by name") {
   const Shape s{2, 97, 89, 9};
   const Buffer<> z = Buffer<>::random(s, 0, 1, -4, 4), t = Buffer<>::random(s, 0, 2, -4, 4), up = scalar(1);
   const Buffer<std::int32_t> label = random_labels(s, 0, 3);

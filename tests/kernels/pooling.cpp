@@ -142,7 +142,7 @@ TEST_CASE("max_unpool: values go back to where they came from, gradients follow"
       }
 }
 
-TEST_CASE("max_unpool: the index is not trusted; NaN goes where it is sent only") {
+TEST_CASE("max_unpool: the index is not trusted, NaN goes where it is sent only") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   on_every_device([&](const auto& device) {
     const Buffer<> x = Buffer<>::of({1, 1, 3, 1}, 0, {nan, 5, 6}), dy = Buffer<>::random({1, 2, 6, 1}, 0, 1);
@@ -181,7 +181,7 @@ Values check_nan_case(const Device& device, const PoolShape& p, std::int64_t cha
   return index.values();
 }
 
-TEST_CASE("max_pool: a NaN wins, the first one; minus infinity is a value") {
+TEST_CASE("max_pool: a NaN wins, the first one, minus infinity is a value") {
   for (const PoolShape p : {PoolShape{2, 2, 0}, PoolShape{3, 2, 1}})
     for (const std::int64_t channels : {3, 8}) {
       on_every_device([&](const auto& device) { return check_nan_case<float>(device, p, channels); });

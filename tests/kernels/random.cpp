@@ -53,7 +53,7 @@ TEST_CASE("random_uniform: element i is word i mod 4 of counter i / 4") {
     CHECK(x[i] == static_cast<double>(philox(42, 7, i / 4).v[i % 4] >> 8) / 16777216.0);
 }
 
-TEST_CASE("random: a fill is a prefix of a longer one; seeds and streams differ") {
+TEST_CASE("random: a fill is a prefix of a longer one, seeds and streams differ") {
   const Values longest = uniform(1, 2, 40001), normals = normal(1, 2, 40001);
   for (const std::int64_t count : {1, 2, 3, 5, 31, 32, 33, 257, 16385}) {
     CHECK(same_bits(uniform(1, 2, count), Values(longest.begin(), longest.begin() + count)));
