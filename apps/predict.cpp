@@ -120,8 +120,9 @@ int predict_command(const PredictFlags& flags) {
   options.picture = flags.report;
 
   PredictionReport report{flags.model, {}, model.description.class_names, {}, {}};
-  report.settings = fmt::format("{}{}", tile == ImageSize{} ? "whole pictures" : "tiles of " + flags.tile,
-                                flags.mirrors ? ", mean over four mirror images" : "");
+  report.settings =
+      fmt::format("{}{}", tile == ImageSize{} ? "Pictures seen whole" : "Pictures seen in tiles of " + flags.tile,
+                  flags.mirrors ? ", mean over four mirror images" : "");
   std::size_t written = 0, kept = 0;
   {
     Progress progress("predict", static_cast<std::int64_t>(inputs.size()));

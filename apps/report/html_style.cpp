@@ -22,14 +22,14 @@ h2 { font-size:1.25rem; margin:2.75rem 0 .85rem; letter-spacing:-.01em; }
 h3 { font-size:1rem; margin:1.4rem 0 .5rem; }
 p { margin:.4rem 0; } .muted { color:var(--muted); } .small { font-size:.86rem; }
 .lead { font-size:1.1rem; color:var(--muted); }
-ul.notes { margin:.9rem 0 0; padding-left:1.15rem; color:var(--muted); max-width:78ch; }
+ul.notes { margin:.9rem 0 0; padding-left:1.15rem; color:var(--muted); max-width:78ch; overflow-wrap:anywhere; }
 .card { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:1rem 1.15rem; }
 .figures { display:grid; grid-template-columns:repeat(auto-fit,minmax(190px,1fr)); gap:.9rem; margin-top:1.6rem; }
 .figures .name { font-size:.86rem; color:var(--muted); display:flex; align-items:center; gap:.45rem; }
 .figures .value { font-size:2rem; line-height:1.25; font-weight:650; font-variant-numeric:tabular-nums; letter-spacing:-.02em; }
 .dot { display:inline-block; width:.7rem; height:.7rem; border-radius:50%; flex:none; }
 .warnings { background:var(--warn-bg); border:1px solid var(--warn-line); border-radius:12px; padding:.8rem 1.15rem; margin-top:1.3rem; }
-.warnings ul { margin:.2rem 0 0; padding-left:1.15rem; }
+.warnings ul { margin:.2rem 0 0; padding-left:1.15rem; overflow-wrap:anywhere; }
 .scroll { overflow-x:auto; }
 table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; font-size:.94rem; }
 th, td { padding:.5rem .6rem; text-align:right; border-bottom:1px solid var(--line); white-space:nowrap; }
