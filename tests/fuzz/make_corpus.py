@@ -40,6 +40,13 @@ def pictures():
     grey.save(to / "progressive.jpg", progressive=True)
     colour.save(to / "colour.bmp")
     palette.save(to / "palette.bmp")
+    to = folder("tiff")
+    grey.save(to / "grey.tif")
+    colour.save(to / "colour_lzw.tif", compression="tiff_lzw")
+    colour.save(to / "colour_jpeg.tif", compression="jpeg")
+    deep.save(to / "grey16_deflate.tif", compression="tiff_adobe_deflate")
+    palette.save(to / "palette_packbits.tif", compression="packbits")
+    grey.convert("1").save(to / "one_bit_group4.tif", compression="group4")
 
 
 def volumes():
