@@ -135,8 +135,9 @@ void read_offset(const nifti_1_header& h, bool pair, NiftiFile& file) {
   require_finite(file.path, "vox_offset", h.vox_offset);
   const double least = pair ? 0 : sizeof(nifti_1_header);
   const double offset = !pair && h.vox_offset == 0 ? 352 : h.vox_offset;  // 0 is a common slip in single files
-  if (offset < least || offset != std::floor(offset))
-    bad_data("bad NIfTI header", file.path, fmt::format("vox_offset of at least {}", least),
+  constexpr double kMost = 1e15;  // beyond any file, and a whole number as a double
+  if (offset < least || offset > kMost || offset != std::floor(offset))
+    bad_data("bad NIfTI header", file.path, fmt::format("vox_offset, a whole number from {}", least),
              fmt::format("{}", h.vox_offset));
   file.voxel_offset = static_cast<std::uint64_t>(offset);
 }
