@@ -96,12 +96,6 @@ ImageSize parse_tile(const std::string& text) {
   return tile;
 }
 
-// Of whole pictures the padded size is not known before they are read.
-int wanted_batch_size(const PredictFlags& flags, const ImageSize& tile) {
-  if (flags.batch_size > 0) return flags.batch_size;
-  return tile == ImageSize{} ? batch_size_for(512, 512) : batch_size_for(tile.h, tile.w);
-}
-
 }  // namespace
 
 int predict_command(const PredictFlags& flags) {
@@ -111,7 +105,7 @@ int predict_command(const PredictFlags& flags) {
   const ImageSize tile = parse_tile(flags.tile);
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
-  const Segmenter segmenter(*model.network, {wanted_batch_size(flags, tile), flags.mirrors, tile, flags.overlap});
+  const Segmenter segmenter(*model.network, {flags.batch_size, flags.mirrors, tile, flags.overlap});
   PredictionOptions options;
   options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
   options.range = TrainingRange::from_entries(model.entries, flags.model);

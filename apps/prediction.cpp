@@ -80,11 +80,6 @@ class ProbabilityFile {
 
 }  // namespace
 
-int batch_size_for(std::int64_t height, std::int64_t width) {
-  constexpr std::int64_t kPixels = 8 * 256 * 256;
-  return static_cast<int>(std::clamp<std::int64_t>(kPixels / std::max<std::int64_t>(1, height * width), 1, 64));
-}
-
 Prediction predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
                         const Segmenter& segmenter, const PredictionOptions& options) {
   const Preprocessing& p = model.description.preprocessing;

@@ -43,7 +43,4 @@ Prediction read_prediction(const std::string& input, const std::string& output,
 // statistics.csv: a line a case and class.
 std::string statistics_csv(const std::vector<Prediction>& predictions);
 
-// Pictures or tiles of this size a forward pass whose activations stay small.
-int batch_size_for(std::int64_t height, std::int64_t width);
-
 }  // namespace gf

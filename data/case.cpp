@@ -28,14 +28,6 @@ Volume read_channels(const std::vector<std::string>& paths, int channels) {
   return volume;
 }
 
-StoredIntensity intensity_of(std::span<const float> values) {
-  double sum = 0, squares = 0;
-  for (const float v : values) sum += v;
-  const double mean = values.empty() ? 0 : sum / static_cast<double>(values.size());
-  for (const float v : values) squares += (v - mean) * (v - mean);
-  return {mean, values.empty() ? 0 : std::sqrt(squares / static_cast<double>(values.size()))};
-}
-
 void add_labels(PreparedCase& out, Mask mask, const Preprocessing& p, Purpose purpose) {
   out.labels.push_back(fit(mask, p));
   if (purpose == Purpose::evaluation) out.truth.push_back(std::move(mask));
@@ -174,6 +166,14 @@ void load_tiled_case(PreparedCase& out, const Dataset& d, const Case& c, Purpose
 }
 
 }  // namespace
+
+StoredIntensity intensity_of(std::span<const float> values) {
+  double sum = 0, squares = 0;
+  for (const float v : values) sum += v;
+  const double mean = values.empty() ? 0 : sum / static_cast<double>(values.size());
+  for (const float v : values) squares += (v - mean) * (v - mean);
+  return {mean, values.empty() ? 0 : std::sqrt(squares / static_cast<double>(values.size()))};
+}
 
 std::int64_t PreparedCase::bytes() const {
   std::size_t n = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace gf {
 struct StoredIntensity {
   double mean = 0, deviation = 0;
 };
+StoredIntensity intensity_of(std::span<const float> values);  // 0, 0 of nothing
 
 struct PreparedCase {
   std::string id;

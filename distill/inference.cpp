@@ -38,7 +38,9 @@ void for_each_slice(const Segmenter& segmenter, const PreparedCase& c, const Pre
                     const InferenceProgress& progress, const ProbabilityUse& use_probabilities,
                     const std::function<void(std::size_t, const Mask&)>& use) {
   const MemoryTag tag("inference");
-  const auto batch_size = static_cast<std::size_t>(segmenter.options().batch_size);
+  if (c.images.empty()) return;
+  const Extent padded = padded_extent({c.images[0].h, c.images[0].w}, p);
+  const auto batch_size = static_cast<std::size_t>(segmenter.batch_size(padded.h, padded.w));
   for (std::size_t begin = 0; begin < c.images.size(); begin += batch_size) {
     const std::size_t count = std::min(batch_size, c.images.size() - begin);
     const Tensor images = image_batch(c, begin, count, p);

@@ -83,6 +83,12 @@ Segmenter::Segmenter(const Network& network, const SegmenterOptions& options) : 
                                    fmt::format("multiples of {}", network.stride()), text(tile), ""});
 }
 
+int Segmenter::batch_size(std::int64_t height, std::int64_t width) const {
+  if (options_.batch_size > 0) return options_.batch_size;
+  constexpr std::int64_t kPixels = 8 * 256 * 256;
+  return static_cast<int>(std::clamp<std::int64_t>(kPixels / (height * width), 1, 64));
+}
+
 Tensor Segmenter::forward(const Tensor& images) const {
   const NoGrad off;
   Random unused;  // evaluation mode drops nothing
@@ -106,12 +112,13 @@ Tensor Segmenter::probabilities(const Tensor& images) const {
   for (std::int64_t n = 0; n < s.n; ++n)
     for (const std::int64_t y : tile_starts(s.h, tile.h, options_.overlap))
       for (const std::int64_t x : tile_starts(s.w, tile.w, options_.overlap)) tiles.push_back({n, y, x});
-  if (tiles.size() == static_cast<std::size_t>(s.n) && s.n <= options_.batch_size) return forward(images);
+  const auto together = static_cast<std::size_t>(batch_size(tile.h, tile.w));
+  if (tiles.size() == static_cast<std::size_t>(s.n) && tiles.size() <= together) return forward(images);
 
   const std::vector<float> rows = gaussian(tile.h), columns = gaussian(tile.w);
   Tensor sum, weight = Tensor::zeros({s.n, s.h, s.w, 1});
-  for (std::size_t begin = 0; begin < tiles.size(); begin += static_cast<std::size_t>(options_.batch_size)) {
-    const std::size_t count = std::min(static_cast<std::size_t>(options_.batch_size), tiles.size() - begin);
+  for (std::size_t begin = 0; begin < tiles.size(); begin += together) {
+    const std::size_t count = std::min(together, tiles.size() - begin);
     Tensor batch = Tensor::empty({static_cast<std::int64_t>(count), tile.h, tile.w, s.c});
     for (std::size_t i = 0; i < count; ++i) {
       const Tile& t = tiles[begin + i];

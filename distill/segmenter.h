@@ -7,7 +7,7 @@
 namespace gf {
 
 struct SegmenterOptions {
-  int batch_size = 8;    // pictures or tiles a forward pass
+  int batch_size = 0;    // pictures or tiles a forward pass; 0: as many as have the pixels of 8 of 256 x 256
   bool mirrors = false;  // the mean over the picture and its three mirror images
   ImageSize tile = {};   // {0, 0}: pictures whole. Larger than a picture: the picture's size
   double overlap = 0.5;  // of neighbouring tiles, at least: a part of the tile's side
@@ -19,7 +19,8 @@ class Segmenter {
   // an overlap outside [0, 1).
   Segmenter(const Network& network, const SegmenterOptions& options);
 
-  const SegmenterOptions& options() const { return options_; }
+  // Pictures or tiles of this size a forward pass.
+  int batch_size(std::int64_t height, std::int64_t width) const;
   // Whether the classes are those of one forward pass of whole pictures.
   bool plain() const { return !options_.mirrors && options_.tile == ImageSize{}; }
   // images (n,h,w,channels) on the host, padded as the network needs them -> (n,h,w,classes) on the host, which sum

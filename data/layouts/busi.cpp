@@ -12,6 +12,7 @@
 #include "data/image.h"
 #include "data/layouts/folder.h"
 #include "data/layouts/layouts.h"
+#include "data/layouts/one_class.h"
 #include "data/split_file.h"
 #include "kernels/error.h"
 
@@ -62,12 +63,8 @@ std::size_t read_folder(Dataset& d, const std::string& subset) {
 }  // namespace
 
 Dataset open_busi(const DatasetSource& source, const Preprocessing& preprocessing) {
-  Dataset d;
-  d.root = existing_folder(source.root);
+  Dataset d = one_class_dataset(source, preprocessing, "lesion");
   if (has_folder(d.root, "Dataset_BUSI_with_GT")) d.root = (fs::path(d.root) / "Dataset_BUSI_with_GT").string();
-  d.class_names = source.class_names.empty() ? std::vector<std::string>{"background", "lesion"} : source.class_names;
-  d.preprocessing = preprocessing;
-  if (d.preprocessing.label_map.entries.empty()) d.preprocessing.label_map.entries = {{1, 1}, {255, 1}};
   const std::vector<std::string> subsets =
       source.subsets.empty() ? std::vector<std::string>{"benign", "malignant"} : source.subsets;
   std::string found;

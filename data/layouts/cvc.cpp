@@ -13,6 +13,7 @@
 
 #include "data/layouts/folder.h"
 #include "data/layouts/layouts.h"
+#include "data/layouts/one_class.h"
 #include "data/split_file.h"
 #include "kernels/error.h"
 
@@ -55,11 +56,7 @@ std::pair<std::string, std::string> find_folders(const std::string& root) {
 }  // namespace
 
 Dataset open_cvc(const DatasetSource& source, const Preprocessing& preprocessing) {
-  Dataset d;
-  d.root = existing_folder(source.root);
-  d.class_names = source.class_names.empty() ? std::vector<std::string>{"background", "polyp"} : source.class_names;
-  d.preprocessing = preprocessing;
-  if (d.preprocessing.label_map.entries.empty()) d.preprocessing.label_map.entries = {{1, 1}, {255, 1}};
+  Dataset d = one_class_dataset(source, preprocessing, "polyp");
   const auto [images, labels] = find_folders(d.root);
   const std::map<std::string, std::string> masks = pictures_by_stem(labels);
   for (const auto& [stem, path] : pictures_by_stem(images)) {

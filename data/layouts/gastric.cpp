@@ -9,6 +9,7 @@
 #include "data/image.h"
 #include "data/layouts/folder.h"
 #include "data/layouts/layouts.h"
+#include "data/layouts/one_class.h"
 #include "data/split_file.h"
 #include "kernels/error.h"
 
@@ -34,13 +35,9 @@ void read_part(Dataset& d, const char* part, Split split) {
 }  // namespace
 
 Dataset open_gastric(const DatasetSource& source, const Preprocessing& preprocessing) {
-  Dataset d;
-  d.root = existing_folder(source.root);
-  d.class_names = source.class_names.empty() ? std::vector<std::string>{"background", "cancer"} : source.class_names;
-  d.preprocessing = preprocessing;
+  Dataset d = one_class_dataset(source, preprocessing, "cancer");
   d.preprocessing.tiling = Tiling::gastric;
   d.preprocessing.normalisation = Normalisation::none;
-  if (d.preprocessing.label_map.entries.empty()) d.preprocessing.label_map.entries = {{1, 1}, {255, 1}};
   read_part(d, "train", Split::train);
   draw_parts(d, source.val_share, 0, source.split_seed);
   read_part(d, "test", Split::test);

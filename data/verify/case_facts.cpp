@@ -41,12 +41,9 @@ class Hash {
 
 void take_statistics(CaseFacts& facts, std::span<const float> values) {
   if (values.empty()) return;
-  double sum = 0, squares = 0;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  for (const float v : values) sum += v;
-  facts.mean = sum / double(values.size());
-  for (const float v : values) squares += (v - facts.mean) * (v - facts.mean);
-  facts.deviation = std::sqrt(squares / double(values.size()));
+  const StoredIntensity stored = intensity_of(values);
+  facts.mean = stored.mean, facts.deviation = stored.deviation;
   facts.least = *least, facts.most = *most;
 }
 

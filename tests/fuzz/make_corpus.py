@@ -40,7 +40,6 @@ def pictures():
     grey.save(to / "progressive.jpg", progressive=True)
     colour.save(to / "colour.bmp")
     palette.save(to / "palette.bmp")
-    to = folder("tiff")
     grey.save(to / "grey.tif")
     colour.save(to / "colour_lzw.tif", compression="tiff_lzw")
     colour.save(to / "colour_jpeg.tif", compression="jpeg")
