@@ -135,6 +135,16 @@ TEST_CASE("tiles: the middle of a tile counts more than its rim") {
   }
 }
 
+TEST_CASE("a segmenter takes as many pictures together as have the pixels of eight of 256 x 256") {
+  const Pointwise network;
+  const Segmenter free(network, {}), asked(network, {.batch_size = 3});
+  CHECK(free.batch_size(256, 256) == 8);
+  CHECK(free.batch_size(512, 512) == 2);
+  CHECK(free.batch_size(2048, 2048) == 1);
+  CHECK(free.batch_size(16, 16) == 64);
+  CHECK(asked.batch_size(2048, 2048) == 3);
+}
+
 TEST_CASE("a segmenter refuses what its network does not take") {
   const Pointwise network;
   CHECK_THROWS_WITH_AS(Segmenter(network, {.tile = {16, 18}}), doctest::Contains("multiples of 4"), Error);
