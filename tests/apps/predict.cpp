@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "apps/prediction.h"
 #include "data/csv.h"
 #include "data/image.h"
 #include "data/png.h"
@@ -125,4 +126,21 @@ TEST_CASE("predict: warns of pictures unlike those of training") {
   CHECK_MESSAGE(contains(o.text, "intensities unlike training: mean 2"), o.text);
   o = run(model().predict("-i " + first_image() + " -o " + (t / "mask.png")));
   CHECK_MESSAGE(!contains(o.text, "unlike training"), o.text);
+}
+
+TEST_CASE("predict: millilitres of a mask that is there follow its voxels' size") {
+  const std::string file = std::string(GF_SOURCE_DIR) + "/tests/golden/nifti_small_u8.nii.gz";
+  const LabelVolume v = read_nifti_labels(file);
+  const std::int32_t most = *std::max_element(v.voxels.begin(), v.voxels.end());
+  std::vector<std::string> names;
+  for (std::int32_t k = 0; k <= most; ++k) names.push_back("class " + std::to_string(k));
+  const Prediction p = read_prediction("head.nii.gz", file, names);
+  REQUIRE(p.amounts.size() == static_cast<std::size_t>(most));
+  const auto& mm = v.header.spacing_mm;
+  CHECK(mm[0] * mm[1] * mm[2] != doctest::Approx(1));
+  for (std::int32_t k = 1; k <= most; ++k) {
+    const auto voxels = std::count(v.voxels.begin(), v.voxels.end(), k);
+    CHECK(p.amounts[k - 1].voxels == voxels);
+    CHECK(p.amounts[k - 1].millilitres == doctest::Approx(static_cast<double>(voxels) * mm[0] * mm[1] * mm[2] / 1000));
+  }
 }
