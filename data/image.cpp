@@ -13,6 +13,7 @@
 
 #include "data/gz_stream.h"
 #include "data/image_limits.h"
+#include "data/jpeg_check.h"
 #include "data/png.h"
 #include "data/tiff.h"
 #include "kernels/error.h"
@@ -37,15 +38,6 @@
 namespace gf {
 namespace {
 
-// stb fills the missing part of a truncated JPEG with gray. Inside coded data the byte ff is always followed by 00, so
-// the last start-of-scan mark (ff da) must have an end mark (ff d9) behind it.
-bool truncated_jpeg(const std::vector<std::uint8_t>& file) {
-  if (file.size() < 2 || file[0] != 0xff || file[1] != 0xd8) return false;
-  const std::uint8_t scan[] = {0xff, 0xda}, end[] = {0xff, 0xd9};
-  const auto last_scan = std::find_end(file.begin(), file.end(), scan, scan + 2);
-  return std::search(last_scan, file.end(), end, end + 2) == file.end();
-}
-
 template <class T>
 Picture without_alpha(const T* pixels, int w, int h, int channels) {
   Picture out(h, w, channels <= 2 ? 1 : 3);
@@ -58,8 +50,8 @@ Picture without_alpha(const T* pixels, int w, int h, int channels) {
 
 Picture read_image(const std::string& path) {
   const std::vector<std::uint8_t> file = read_whole_file(path);
-  if (truncated_jpeg(file)) bad_data("file is truncated", path, "an end-of-image mark", "none", "copy the file again");
   if (is_tiff(file)) return decode_tiff(file, path);
+  if (is_jpeg(file)) require_sound_jpeg(file, path);
   const int bytes = static_cast<int>(std::min<std::size_t>(file.size(), std::numeric_limits<int>::max()));
   int w = 0, h = 0, channels = 0;
   if (stbi_info_from_memory(file.data(), bytes, &w, &h, &channels)) {
@@ -104,10 +96,12 @@ Extent read_image_extent(const std::string& path) {
   if (!file) bad_data("cannot open file", path, {}, std::strerror(errno), "check the path and its permissions");
   std::uint8_t first[4] = {};
   const std::size_t got = std::fread(first, 1, sizeof first, file.get());
-  if (is_tiff({first, first + got})) {  // its size may stand at the end
+  const std::vector<std::uint8_t> start(first, first + got);
+  if (is_tiff(start)) {  // its size may stand at the end
     const Picture p = read_image(path);
     return {p.h, p.w};
   }
+  if (is_jpeg(start)) require_sound_jpeg(read_whole_file(path), path);
   std::rewind(file.get());
   constexpr stbi_io_callbacks reading = {
       [](void* f, char* out, int bytes) {

@@ -147,6 +147,23 @@ TEST_CASE("images: a bitmap, and what is no image") {
   }
 }
 
+TEST_CASE("images: a JPEG table of more codes than stb has room for, found by fuzzing") {
+  const TemporaryFolder folder;
+  const auto jpeg = [&](std::uint8_t longest) {  // 15 lengths of 16 codes each, and the longest
+    Bytes bytes{0xff, 0xd8, 0xff, 0xc4, 1, std::uint8_t(3 + longest), 0};
+    bytes.insert(bytes.end(), 15, 16);
+    bytes.push_back(longest);
+    bytes.insert(bytes.end(), 240u + longest, 7);
+    bytes.insert(bytes.end(), {0xff, 0xd9});
+    write_bytes(folder / "table.jpg", bytes);
+  };
+  jpeg(17);
+  CHECK(holds(message_of([&] { read_image(folder / "table.jpg"); }), "at most 256 codes, found one of 257"));
+  CHECK(holds(message_of([&] { read_image_extent(folder / "table.jpg"); }), "at most 256 codes, found one of 257"));
+  jpeg(16);
+  CHECK(holds(message_of([&] { read_image(folder / "table.jpg"); }), "an intact PNG"));  // sound, but holds no picture
+}
+
 TEST_CASE("images: channels") {
   Picture rgb(1, 1, 3);
   rgb.pixels = {100, 200, 50};
