@@ -20,8 +20,8 @@ struct ConfigLayer {
 
 namespace {
 
-constexpr const char* kWords[] = {"name", "output",  "seeds",   "labelled", "alone", "include",
-                                  "runs", "dataset", "teacher", "student",  "method"};
+constexpr const char* kWords[] = {"name",    "output", "seeds",   "labelled", "teacher_labels", "alone",
+                                  "include", "runs",   "dataset", "teacher",  "student",        "method"};
 constexpr const char* kDecided[] = {"train.seed", "output.dir", "distill.teacher", "distill.paraphrasers"};
 
 [[noreturn]] void refuse(std::string what, std::string where, std::string expected = {}, std::string found = {},
@@ -67,6 +67,11 @@ class Reader {
     if (const auto text = take_text("output")) out_.output = *text;
     take_list("seeds", "whole numbers from 0", out_.seeds, number);
     take_list("labelled", "numbers of cases from 0, or shares like \"20%\"", out_.labelled, share);
+    if (const toml::node* node = table_.get("teacher_labels")) {
+      const std::string where = place(path_, *node), text = *take_text("teacher_labels");
+      if (text != "all" && text != "labelled") refuse("wrong teacher_labels", where, "\"all\" or \"labelled\"", text);
+      out_.teacher_sees_all = text == "all";
+    }
     if (const toml::node* node = table_.get("alone")) {
       if (!node->is_boolean()) refuse("wrong type of alone", place(path_, *node), "true or false");
       out_.alone = node->as_boolean()->get();

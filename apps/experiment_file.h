@@ -1,12 +1,15 @@
 #pragma once
 // The file of `graphflow experiment`: what is compared with what.
 //
-//   name = "kd_comparison"           output = "runs/kd_comparison"   (default runs/NAME)
-//   seeds = [1, 2, 3]                labelled = [20, 60, 0]          or ["20%", 0]; of the train part's cases; 0: all,
-//   the default alone = true                     the students without a teacher, too include = "setup.toml" another
-//   such file that comes first; relative to this one runs = "runs/shared"             folder of the runs themselves
-//   (default OUTPUT/runs): experiments that share it
-//                                    train what they have in common once
+//   name = "kd_comparison"
+//   output = "runs/kd_comparison"   the default: runs/NAME
+//   runs = "runs/shared"            folder of the runs themselves (default OUTPUT/runs): experiments that share it
+//                                   train what they have in common once
+//   include = "setup.toml"          another such file that comes first; relative to this one
+//   seeds = [1, 2, 3]
+//   labelled = [20, 60, 0]          or ["20%", 0]; of the train part's cases; 0: all, the default
+//   teacher_labels = "all"          teachers and paraphrasers see all labels, students their share (default "labelled")
+//   alone = true                    the students without a teacher, too
 //   [data] [train] [optim] ...       configuration keys of all runs
 //   [[dataset]] [[teacher]] [[student]] [[method]]   `name` and configuration keys: model.arch = "enet"
 //
@@ -47,6 +50,7 @@ struct ExperimentFile {
   std::vector<std::int64_t> seeds;
   std::vector<LabelledShare> labelled;
   bool alone = true;
+  bool teacher_sees_all = false;  // teacher_labels = "all"
   std::vector<ExperimentEntry> datasets, teachers, students, methods;
   std::vector<std::shared_ptr<const ConfigLayer>> common;
 };

@@ -70,7 +70,7 @@ class Planner {
     for (const std::int64_t seed : file_.seeds)
       for (const ExperimentEntry& d : file_.datasets)
         if (sets_.contains(d.name))
-          for (const LabelledShare& labelled : file_.labelled) block(d, labelled, seed);
+          for (const LabelledShare& labelled : file_.labelled) rows_of(d, labelled, seed);
     std::set<std::string> ids;
     for (const RowPlan& row : plan_.rows)
       if (!ids.insert(row.id).second)
@@ -81,25 +81,10 @@ class Planner {
 
  private:
   // All rows of one data set, share and seed.
-  void block(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
-    const std::string share = labelled.all() ? "" : "labelled" + labelled.slug();
-    const Block b{d,
-                  seed,
-                  labelled,
-                  data(d, labelled, seed),
-                  file_.runs + "/" + d.slug + (share.empty() ? "" : "/" + share),
-                  d.slug + (share.empty() ? "" : "." + share),
-                  fmt::format("seed{}", seed)};
-    std::vector<std::size_t> teachers;
-    for (const ExperimentEntry& t : file_.teachers) {
-      teachers.push_back(teacher(b, t));
-      row({.id = b.id + "." + t.slug + ".teacher." + b.seed_name,
-           .role = "teacher",
-           .dataset = d.name,
-           .teacher = t.name,
-           .seed = seed,
-           .stage = teachers.back()});
-    }
+  void rows_of(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
+    const Block b = block(d, labelled, seed);
+    const Block taught = file_.teacher_sees_all ? block(d, {}, seed) : b;
+    const std::vector<std::size_t> teachers = teacher_rows(taught);
     for (const ExperimentEntry& s : file_.students) {
       if (file_.alone)
         row({.id = b.id + "." + s.slug + ".alone." + b.seed_name,
@@ -110,7 +95,7 @@ class Planner {
              .stage = alone(b, s)});
       for (std::size_t t = 0; t < teachers.size(); ++t)
         for (const ExperimentEntry& m : file_.methods)
-          if (needs_teacher(d, s, m)) method_row(b, Teacher{file_.teachers[t], teachers[t]}, s, m);
+          if (needs_teacher(d, s, m)) method_row(b, Teacher{file_.teachers[t], teachers[t], taught}, s, m);
       for (const ExperimentEntry& m : file_.methods)
         if (!needs_teacher(d, s, m)) method_row(b, {}, s, m);
     }
@@ -122,11 +107,6 @@ class Planner {
       refuse("a method without a teacher", file_.path + ", method " + m.name, "[[teacher]]", "none");
     return needs;
   }
-
-  struct Teacher {
-    const ExperimentEntry& entry;
-    std::size_t stage;
-  };
 
   struct Block {
     const ExperimentEntry& dataset;
@@ -141,7 +121,45 @@ class Planner {
     }
   };
 
+  struct Teacher {
+    const ExperimentEntry& entry;
+    std::size_t stage;
+    const Block& block;
+  };
+
+  Block block(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
+    const std::string share = labelled.all() ? "" : "labelled" + labelled.slug();
+    return {d,
+            seed,
+            labelled,
+            data(d, labelled, seed),
+            file_.runs + "/" + d.slug + (share.empty() ? "" : "/" + share),
+            d.slug + (share.empty() ? "" : "." + share),
+            fmt::format("seed{}", seed)};
+  }
+
+  // The teachers' stages. A row each, unless another share has brought it.
+  std::vector<std::size_t> teacher_rows(const Block& b) {
+    std::vector<std::size_t> stages;
+    for (const ExperimentEntry& t : file_.teachers) {
+      const std::size_t known = plan_.stages.size();
+      stages.push_back(teacher(b, t));
+      if (stages.back() < known) continue;
+      row({.id = b.id + "." + t.slug + ".teacher." + b.seed_name,
+           .role = "teacher",
+           .dataset = b.dataset.name,
+           .teacher = t.name,
+           .seed = b.seed,
+           .stage = stages.back()});
+    }
+    return stages;
+  }
+
   std::size_t data(const ExperimentEntry& d, const LabelledShare& labelled, std::int64_t seed) {
+    for (std::size_t i = 0; i < plan_.data.size(); ++i)
+      if (const DataPlan& p = plan_.data[i];
+          p.dataset == d.name && p.labelled == labelled && p.seed == static_cast<std::uint64_t>(seed))
+        return i;
     DataPlan p;
     p.dataset = d.name;
     p.config.data = layered_config(file_, {&d}, sets_[d.name]).data;
@@ -218,7 +236,7 @@ class Planner {
       plan.teacher = t->stage;
       c.distill.teacher = plan_.stages[t->stage].folder + "/checkpoints/best.gfm";
       if (needs_paraphrasers(c)) {
-        plan.paraphrasers = paraphrase(b, *t, c);
+        plan.paraphrasers = paraphrase(*t, c);
         c.distill.paraphrasers = plan_.stages[*plan.paraphrasers].folder + "/checkpoints/best.gfm";
       }
     }
@@ -245,9 +263,11 @@ class Planner {
   }
 
   // Those settings alone that a paraphraser's training looks at, so that methods and students share it.
-  std::size_t paraphrase(const Block& b, const Teacher& t, const Config& student) {
+  std::size_t paraphrase(const Teacher& t, const Config& student) {
+    const Block& b = t.block;
     Config c;
     c.data = student.data;
+    c.data.split_file = plan_.stages[t.stage].config.data.split_file;
     c.train = student.train;
     c.train.max_iterations = TrainConfig().max_iterations;
     c.train.epochs = TrainConfig().epochs;

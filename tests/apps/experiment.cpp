@@ -271,6 +271,29 @@ TEST_CASE("experiment: labelled shares, the labels of the unlabelled part are ne
   CHECK(run(command + " --only discs.Small.alone.seed1").code == 4);
 }
 
+TEST_CASE("experiment: a teacher of all labels for students with a share of them") {
+  const TemporaryFolder t;
+  const std::string file = t / "tiny.toml", out = t / "out";
+  write_text(file, experiment_text(t.path(), "labelled = [4, \"50%\"]\nteacher_labels = \"all\"\n"));
+  const std::string command = "experiment -q --threads 1 " + file;
+  const Outcome list = run(command + " --list");
+  CHECK(count(list.text, ".teacher.") == 2);  // one a seed, for both shares
+  const Outcome o = run(command + " --only discs.Large.teacher.seed1 --only \"labelled4*seed1\"");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const auto rows = rows_of(out);
+  REQUIRE(rows.size() == 4);
+  CHECK(!rows.at("discs.Large.teacher.seed1").contains("labelled"));
+  CHECK(rows.at("discs.labelled4.Small.alone.seed1")["labelled"] == 4);
+  CHECK(rows.at("discs.labelled4.Large.Small.Graph_Flow.seed1")["labelled"] == 4);
+  CHECK(std::any_of(fs::directory_iterator(out + "/runs/discs/teachers/Large"), {}, [](const fs::directory_entry& e) {
+    return contains(e.path().filename().string(), "seed1-factors");
+  }));
+  CHECK(!fs::exists(out + "/runs/discs/labelled4/teachers"));
+  const Outcome table = run("compare " + out);  // the teacher of all labels stands beside the students of four
+  CHECK_MESSAGE(contains(table.text, "4 labelled cases"), table.text);
+  CHECK_MESSAGE(contains(table.text, "Large (teacher)"), table.text);
+}
+
 TEST_CASE("experiment: a data set that is divided already, and one method that uses its unlabelled part") {
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", split = t / "split.csv";
@@ -297,6 +320,7 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   const auto line = [&] { return file + ":" + std::to_string(1 + count(text, "\n")); };
   refuse(text + "distill.metod = \"kd\"\n", line() + "; did you mean 'distill.method'?");
   refuse(text + "optim.lr = \"fast\"\n", line());
+  refuse("teacher_labels = \"some\"\n" + text, "wrong teacher_labels: " + file + ":1");
   refuse("sedes = [1]\n" + text, "unknown word 'sedes' in the experiment: " + file + ":1; did you mean 'seeds'?");
   refuse("labelled = [4, 4]\n" + text, "twice");
   refuse("labelled = [-4]\n" + text, "numbers of cases from 0");
