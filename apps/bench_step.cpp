@@ -6,6 +6,7 @@
 //                also the term of a discriminator, and the discriminator's step: WGAN-GP, backward, Adam
 //   graph_flow   salience, vertex and edge loss of a student's two taps against constant factors, and the gradients of
 //                the taps
+//   predict      the forward pass of a trained network: evaluation mode, frozen, batch norms folded
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -159,8 +160,30 @@ class GraphFlowStep : public Step {
   std::optional<StepGraph> graph_;
 };
 
+class PredictStep : public Step {
+ public:
+  PredictStep(const BenchStepFlags& flags, const Device& device)
+      : net_(network(flags.network, flags.width, flags, device)),
+        image_(random_batch(flags, cpu_device()).image.to(device)) {
+    net_->eval();
+    net_->freeze();
+  }
+  std::size_t launches() const override { return 0; }
+  void run() override {
+    const NoGrad off;
+    logits_ = net_->forward(image_, unused_).logits;
+  }
+  double loss() override { return mean(logits_).item(); }
+
+ private:
+  std::unique_ptr<Network> net_;
+  Tensor image_, logits_;
+  Random unused_{1};
+};
+
 std::unique_ptr<Step> make_step(const BenchStepFlags& flags, const Device& device) {
   if (flags.task == "graph_flow") return std::make_unique<GraphFlowStep>(flags, device);
+  if (flags.task == "predict") return std::make_unique<PredictStep>(flags, device);
   return std::make_unique<TrainingStep>(flags, device);
 }
 

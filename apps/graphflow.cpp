@@ -394,10 +394,10 @@ int main(int argc, char** argv) {
   bench
       ->add_option(
           "--task", bench_step.task,
-          "supervised, distill (a folded, frozen teacher, its paraphrasers, every term), or graph_flow (that loss "
-          "alone, forward and backward)")
+          "supervised, distill (a folded, frozen teacher, its paraphrasers, every term), graph_flow (that loss alone, "
+          "forward and backward), or predict (the forward pass of a trained network)")
       ->capture_default_str()
-      ->check(CLI::IsMember({"supervised", "distill", "graph_flow"}));
+      ->check(CLI::IsMember({"supervised", "distill", "graph_flow", "predict"}));
   bench->add_option("--network", bench_step.network, "What is trained: a name, as `graphflow info` lists them")
       ->capture_default_str();
   bench->add_option("--width", bench_step.width, "Its width multiplier")
@@ -429,7 +429,8 @@ int main(int argc, char** argv) {
   bench->add_option("--threads", bench_step.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*bench,
                "  graphflow bench step --network fanet --width 0.25\n"
-               "  graphflow bench step --task distill --batch 8 --size 256 --classes 2");
+               "  graphflow bench step --task distill --batch 8 --size 256 --classes 2\n"
+               "  graphflow bench step --task predict --batch 1 --size 256");
   bench->callback([&] { code = bench_step_command(bench_step); });
 
   try {

@@ -105,6 +105,7 @@ int predict_command(const PredictFlags& flags) {
   const ImageSize tile = parse_tile(flags.tile);
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
+  model.network->freeze();  // its batch norms are folded into the convolutions
   const Segmenter segmenter(*model.network, {flags.batch_size, flags.mirrors, tile, flags.overlap});
   PredictionOptions options;
   options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);

@@ -138,6 +138,7 @@ gf_status gf_load(const char* file, const gf_options* options, gf_model** model)
     const Threads threads(o.threads);
     auto loaded = std::make_unique<gf_model>();
     loaded->file = gf::load_network(file, gf::parse_device(o.device ? o.device : "cpu"));
+    loaded->file.network->freeze();  // its batch norms are folded into the convolutions
     loaded->threads = o.threads;
     loaded->batch_size = o.batch_size > 0 ? o.batch_size : kBatch;
     *model = loaded.release();

@@ -33,7 +33,7 @@ std::string describe(const Shape& x, const Shape& w, const ConvolutionShape& p);
 // The output's shape; throws with the shapes where they do not fit.
 Shape convolution_output(const Shape& x, const Shape& w, const ConvolutionShape& p);
 
-enum class ConvolutionActivation { none, relu };
+enum class ConvolutionActivation { none, relu, relu6 };
 
 // y = act(conv(x, w) + bias + residual); bias.data and residual.data may be null, the residual has y's shape and dtype
 // and is not y's memory.

@@ -1,6 +1,7 @@
 #pragma once
 // The part of convolution.h that the depthwise kernels serve on a GPU and under the executor: which calls those are,
 // and around the kernels what they lack. A function returns whether it has done the call.
+#include "kernels/convolution_activation.h"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 
@@ -15,7 +16,7 @@ bool took_depthwise_forward(const Gpu& gpu, const ConvolutionShape& p, ConstView
   depthwise_forward(gpu, p, x, w, apart ? ConstView{} : bias, y);
   if (apart) binary(gpu, Binary::add, y, bias, y);
   if (residual.data != nullptr) binary(gpu, Binary::add, y, residual, y);
-  if (act == ConvolutionActivation::relu) unary(gpu, Unary::relu, 0, y, y);
+  activate(gpu, act, y);
   return true;
 }
 

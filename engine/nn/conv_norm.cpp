@@ -1,5 +1,7 @@
 #include "engine/nn/conv_norm.h"
 
+#include <optional>
+
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
@@ -20,20 +22,33 @@ const Conv2d::Folded& folded(const Conv2d& conv, const BatchNorm2d& bn, const De
   return conv.folded;
 }
 
+// What a convolution can do itself.
+std::optional<ConvolutionActivation> activation_of(NormActivation act) {
+  switch (act) {
+    case NormActivation::none:
+      return ConvolutionActivation::none;
+    case NormActivation::relu:
+      return ConvolutionActivation::relu;
+    case NormActivation::relu6:
+      return ConvolutionActivation::relu6;
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual,
                  const Tensor& into) {
   const NormActivation act = bn.shape.act;
   const bool saves = !residual || !std::holds_alternative<Cpu>(x.device());
-  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves &&
-                     (act == NormActivation::none || act == NormActivation::relu) && !x.requires_grad() &&
-                     !(residual && residual.requires_grad()) && (x.dtype() == DType::f32 || bn.folds_bf16());
+  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves && activation_of(act) &&
+                     !x.requires_grad() && !(residual && residual.requires_grad()) &&
+                     (x.dtype() == DType::f32 || bn.folds_bf16());
   if (!folds) return bn(conv(x), residual, into);
   const Conv2d::Folded& f = folded(conv, bn, x.device());
   return convolution_inference(x, weights_as(f.weight, x.dtype()), weights_as(f.bias, x.dtype()), conv.shape,
-                               act == NormActivation::relu ? ConvolutionActivation::relu : ConvolutionActivation::none,
-                               residual, into);
+                               *activation_of(act), residual, into);
 }
 
 }  // namespace gf

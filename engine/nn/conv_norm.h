@@ -10,9 +10,9 @@
 
 namespace gf {
 
-// bn(conv(x), residual), folded where that is allowed and saves something: with no activation or a ReLU, which the
-// convolution does itself. A residual too, but not on the CPU: there it is added in a pass of its own, and the batch
-// norm does that pass as well. `into`: where the result goes (ops/place.h).
+// bn(conv(x), residual), folded where that is allowed and saves something: with no activation, a ReLU or a ReLU6, which
+// the convolution does itself. A residual too, but not on the CPU: there it is added in a pass of its own, and the
+// batch norm does that pass as well. `into`: where the result goes (ops/place.h).
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {},
                  const Tensor& into = {});
 

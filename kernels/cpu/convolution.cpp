@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/check.h"
+#include "kernels/convolution_activation.h"
 #include "kernels/cpu/convolution_method.h"
 #include "kernels/elementwise.h"
 
@@ -44,11 +45,11 @@ void convolution_forward(const Cpu& cpu, const ConvolutionShape& p, ConstView x,
     require_same_shape("convolution_forward", "residual", residual, "y", y);
   }
   if (y.count() == 0) return;
-  const bool relu = act == ConvolutionActivation::relu;
-  run(cpu, {Operation::forward, p, call_view(x), call_view(w), call_view(y), call_view(bias), relu && !residual.data});
+  run(cpu, {Operation::forward, p, call_view(x), call_view(w), call_view(y), call_view(bias),
+            residual.data ? ConvolutionActivation::none : act});
   if (!residual.data) return;
   binary(cpu, Binary::add, y, residual, y);
-  if (relu) unary(cpu, Unary::relu, 0, y, y);
+  activate(cpu, act, y);
 }
 
 void convolution_input_grad(const Cpu& cpu, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,

@@ -24,13 +24,14 @@ onednn::ConvolutionProblem problem_of(const ConvolutionCall& c, Layout layout) {
   q.shape = c.shape;
   // The library adds no bias to an input gradient.
   q.bias = c.bias.data && c.operation != Operation::input_grad;
-  q.relu = c.relu && c.operation == Operation::forward;
+  if (c.operation == Operation::forward) q.act = c.act;
   return q;
 }
 
 }  // namespace
 
-void finish_pixels(const float* from, std::int64_t from_stride, const View& to, const float* bias, bool relu) {
+void finish_pixels(const float* from, std::int64_t from_stride, const View& to, const float* bias,
+                   ConvolutionActivation act) {
   float* const out = data_as<float>(to);
   parallel_for(to.pixels(), pixel_grain(to.c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
@@ -40,8 +41,10 @@ void finish_pixels(const float* from, std::int64_t from_stride, const View& to, 
         for (std::int64_t c = 0; c < to.c; ++c) d[c] = s[c] + bias[c];
       else if (s != d)
         std::memcpy(d, s, static_cast<std::size_t>(to.c) * sizeof(float));
-      if (relu)
+      if (act == ConvolutionActivation::relu)
         for (std::int64_t c = 0; c < to.c; ++c) d[c] = std::max(d[c], 0.0f);
+      else if (act == ConvolutionActivation::relu6)
+        for (std::int64_t c = 0; c < to.c; ++c) d[c] = std::min(std::max(d[c], 0.0f), 6.0f);
     }
   });
 }
@@ -71,23 +74,24 @@ void DirectConvolution::run(std::byte* scratch) {
   if (x_bytes_) x = View(scratch, DType::f32, c.x.shape());
   if (y_bytes_) y = View(scratch + x_bytes_, DType::f32, c.y.shape());
   std::byte* const rest = scratch + x_bytes_ + y_bytes_;
+  constexpr auto none = ConvolutionActivation::none;
   const auto read = [](const View& given, const View& dense) {
-    if (given.data != dense.data) finish_pixels(data_as<float>(given), given.pixel_stride, dense, nullptr, false);
+    if (given.data != dense.data) finish_pixels(data_as<float>(given), given.pixel_stride, dense, nullptr, none);
   };
-  const auto write = [](const View& dense, const View& wanted, const float* bias, bool relu) {
-    if (bias || relu || dense.data != wanted.data)
-      finish_pixels(data_as<float>(dense), dense.pixel_stride, wanted, bias, relu);
+  const auto write = [](const View& dense, const View& wanted, const float* bias, ConvolutionActivation act) {
+    if (bias || act != none || dense.data != wanted.data)
+      finish_pixels(data_as<float>(dense), dense.pixel_stride, wanted, bias, act);
   };
   switch (c.operation) {
     case Operation::forward:
       read(c.x, x);
       onednn::run(*plan_, {x.data, c.w.data, c.bias.data, y.data}, rest);
-      write(y, c.y, nullptr, false);
+      write(y, c.y, nullptr, none);
       break;
     case Operation::input_grad:
       read(c.y, y);
       onednn::run(*plan_, {y.data, c.w.data, x.data}, rest);
-      write(x, c.x, data_as<float>(c.bias), c.relu);
+      write(x, c.x, data_as<float>(c.bias), c.act);
       break;
     case Operation::weight_grad:
       read(c.x, x);

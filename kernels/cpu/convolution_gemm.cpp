@@ -91,12 +91,18 @@ MatmulProblem product(const ConvolutionCall& c) {
   return q;
 }
 
+// An input gradient's bias is added when the patches have been collected.
+onednn::MatmulEnd end_of(const ConvolutionCall& c) {
+  if (c.operation != Operation::forward) return {};
+  return {c.bias.data != nullptr, c.act};
+}
+
 }  // namespace
 
 GemmConvolution::GemmConvolution(const ConvolutionCall& call)
     : call_(call),
       patch_bytes_(call.pointwise() ? 0 : Scratch::bytes<float>(call.y.pixels() * call.w.h * call.w.w * call.w.c)),
-      plan_(&onednn::matmul_plan(product(call))) {}
+      plan_(&onednn::matmul_plan(product(call), end_of(call))) {}
 
 void GemmConvolution::run(std::byte* scratch) {
   const ConvolutionCall& c = call_;
@@ -105,16 +111,17 @@ void GemmConvolution::run(std::byte* scratch) {
   if (patch_bytes_ && c.operation != Operation::input_grad) gather(c, patches);
   switch (c.operation) {
     case Operation::forward:
-      onednn::run(*plan_, {patches, c.w.data, c.y.data}, rest);
-      if (c.bias.data || c.relu)
-        finish_pixels(data_as<float>(c.y), c.y.pixel_stride, c.y, data_as<float>(c.bias), c.relu);
+      if (c.bias.data)
+        onednn::run(*plan_, {patches, c.w.data, c.bias.data, c.y.data}, rest);
+      else
+        onednn::run(*plan_, {patches, c.w.data, c.y.data}, rest);
       break;
     case Operation::input_grad:
       onednn::run(*plan_, {c.y.data, c.w.data, patches}, rest);
       if (patch_bytes_)
         collect(c, patches);
       else if (c.bias.data)
-        finish_pixels(data_as<float>(c.x), c.x.pixel_stride, c.x, data_as<float>(c.bias), false);
+        finish_pixels(data_as<float>(c.x), c.x.pixel_stride, c.x, data_as<float>(c.bias), ConvolutionActivation::none);
       break;
     case Operation::weight_grad:
       onednn::run(*plan_, {c.y.data, patches, c.w.data}, rest);

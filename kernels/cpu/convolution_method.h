@@ -18,7 +18,7 @@ struct ConvolutionCall {
   ConvolutionShape shape;
   View x, w, y;
   View bias;  // forward and input_grad: added where data is not null; weight_grad: db
-  bool relu = false;
+  ConvolutionActivation act = ConvolutionActivation::none;
 
   // Every output pixel depends on one input pixel, its own.
   bool pointwise() const {

@@ -48,7 +48,8 @@ class GemmConvolution {
 };
 
 // to = act(from + bias) per pixel; bias may be null; `from` may be where `to` is.
-void finish_pixels(const float* from, std::int64_t from_stride, const View& to, const float* bias, bool relu);
+void finish_pixels(const float* from, std::int64_t from_stride, const View& to, const float* bias,
+                   ConvolutionActivation act);
 
 // sums[c] = sum of v over pixels.
 void sum_pixels(const ConstView& v, float* sums);

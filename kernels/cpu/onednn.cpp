@@ -137,7 +137,7 @@ using ConvolutionKey = std::array<std::int64_t, 22>;
 
 ConvolutionKey key_of(const ConvolutionProblem& q) {
   const auto& s = q.shape;
-  return {static_cast<int>(q.operation) * 8 + static_cast<int>(q.layout) * 4 + q.bias * 2 + q.relu,
+  return {static_cast<int>(q.operation) * 16 + static_cast<int>(q.layout) * 8 + q.bias * 4 + static_cast<int>(q.act),
           q.x.n,
           q.x.h,
           q.x.w,
@@ -200,19 +200,25 @@ struct Descriptors {
   Dims strides, dilation, pad;
 };
 
+dnnl::primitive_attr attributes_with(ConvolutionActivation act) {
+  auto attributes = Plan::attributes();
+  if (act == ConvolutionActivation::none) return attributes;
+  const bool relu = act == ConvolutionActivation::relu;
+  const dnnl::algorithm algorithm = relu ? dnnl::algorithm::eltwise_relu : dnnl::algorithm::eltwise_clip;
+  const float low = 0, high = relu ? 0 : 6;
+  dnnl::post_ops ops;
+#if DNNL_VERSION_MAJOR >= 3
+  ops.append_eltwise(algorithm, low, high);
+#else
+  ops.append_eltwise(1, algorithm, low, high);
+#endif
+  attributes.set_post_ops(ops);
+  return attributes;
+}
+
 Plan make_forward(const ConvolutionProblem& q) {
   const Descriptors d(q);
-  auto attributes = Plan::attributes();
-  if (q.relu) {
-    dnnl::post_ops ops;
-#if DNNL_VERSION_MAJOR >= 3
-    ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-#else
-    ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-#endif
-    attributes.set_post_ops(ops);
-  }
-  const auto pd = d.forward(attributes);
+  const auto pd = d.forward(attributes_with(q.act));
   Plan plan;
   std::unordered_map<int, memory> m;
   m.emplace(DNNL_ARG_SRC, plan.input(d.x, pd.src_desc()));
@@ -280,9 +286,9 @@ Plan& convolution_plan(const ConvolutionProblem& q) {
   }
 }
 
-Plan& matmul_plan(const MatmulProblem& q) {
+Plan& matmul_plan(const MatmulProblem& q, const MatmulEnd& end) {
   try {
-    return cached_plan(q, [&] {
+    return cached_plan(std::pair(q, end), [&] {
       const auto matrix = [](std::int64_t batch, std::int64_t rows, std::int64_t columns, Dims strides) {
         return memory::desc({batch, rows, columns}, f32, strides);
       };
@@ -292,10 +298,15 @@ Plan& matmul_plan(const MatmulProblem& q) {
       const memory::desc b = matrix(q.b_batch ? q.batch : 1, q.inner, q.columns,
                                     {q.b_batch ? q.b_batch : q.inner * q.columns, q.b_row, q.b_column});
       const memory::desc y = matrix(q.batch, q.rows, q.columns, {q.y_batch, q.y_row, 1});
-      const auto pd = GF_ONEDNN_FORWARD(dnnl::matmul, Plan::attributes(), a, b, y);
+      const memory::desc bias = end.bias ? matrix(1, 1, q.columns, {q.columns, q.columns, 1}) : memory::desc();
+      const auto pd = GF_ONEDNN_FORWARD(dnnl::matmul, attributes_with(end.act), a, b, bias, y);
       Plan plan;
-      const memory ma = plan.argument(a), mb = plan.argument(b), my = plan.argument(y);
-      plan.step<dnnl::matmul>(pd, {{DNNL_ARG_SRC, ma}, {DNNL_ARG_WEIGHTS, mb}, {DNNL_ARG_DST, my}});
+      std::unordered_map<int, memory> m;
+      m.emplace(DNNL_ARG_SRC, plan.argument(a));
+      m.emplace(DNNL_ARG_WEIGHTS, plan.argument(b));
+      if (end.bias) m.emplace(DNNL_ARG_BIAS, plan.argument(bias));
+      m.emplace(DNNL_ARG_DST, plan.argument(y));
+      plan.step<dnnl::matmul>(pd, std::move(m));
       return plan;
     });
   } catch (const dnnl::error& e) {

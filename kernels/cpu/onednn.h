@@ -24,14 +24,22 @@ struct ConvolutionProblem {
   Shape x, w, y;  // w: (out, kh, kw, in/groups)
   std::int64_t x_stride = 0, y_stride = 0;
   ConvolutionShape shape;
-  bool bias = false;  // forward: added; weight_grad: its gradient is computed
-  bool relu = false;  // forward only
+  bool bias = false;                                        // forward: added; weight_grad: its gradient is computed
+  ConvolutionActivation act = ConvolutionActivation::none;  // forward only
 };
 
 class Plan;
 
 Plan& convolution_plan(const ConvolutionProblem&);
-Plan& matmul_plan(const MatmulProblem&);
+// What follows on a product: y = act(a b + bias), the bias a value a column.
+struct MatmulEnd {
+  bool bias = false;
+  ConvolutionActivation act = ConvolutionActivation::none;
+  auto operator<=>(const MatmulEnd&) const = default;
+};
+
+// Its pointers are a, b, the bias where there is one, y.
+Plan& matmul_plan(const MatmulProblem&, const MatmulEnd& = {});
 
 // True where the library uses 512-bit vectors here.
 bool wide_vectors();

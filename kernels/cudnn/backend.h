@@ -47,6 +47,8 @@ inline constexpr auto attribute_type<bool> = CUDNN_TYPE_BOOLEAN;
 template <>
 inline constexpr auto attribute_type<float> = CUDNN_TYPE_FLOAT;
 template <>
+inline constexpr auto attribute_type<double> = CUDNN_TYPE_DOUBLE;
+template <>
 inline constexpr auto attribute_type<char> = CUDNN_TYPE_CHAR;
 template <>
 inline constexpr auto attribute_type<void*> = CUDNN_TYPE_VOID_PTR;

@@ -24,7 +24,7 @@ void build(Graph& g, const ConvolutionProblem& q) {
 
   // Each step but the last writes to a tensor that never is in memory. The order is the one that cuDNN has engines for.
   const Layout inside = activation_layout(q.y, q.y.c);
-  int left = q.residual + q.bias + q.relu;
+  int left = q.residual + q.bias + (q.act != ConvolutionActivation::none);
   const auto next = [&]() -> const Descriptor& { return left-- > 0 ? g.virtual_tensor(inside) : y; };
   const Descriptor* last = &next();
   g.convolution_forward(q.shape, x, w, *last);
@@ -36,7 +36,8 @@ void build(Graph& g, const ConvolutionProblem& q) {
   if (q.residual)
     add(g.tensor(id_residual, "residual", activation_layout(q.y, q.residual_stride), q.dtype, q.residual_alignment));
   if (q.bias) add(g.tensor(id_bias, "bias", channel_layout(q.y.c), q.dtype, q.bias_alignment));
-  if (q.relu) g.relu(*last, y);
+  if (q.act == ConvolutionActivation::relu) g.relu(*last, y, {});
+  if (q.act == ConvolutionActivation::relu6) g.relu(*last, y, 6.0);
 }
 
 int alignment_of(const ConstView& v) {
@@ -86,7 +87,7 @@ std::string describe(const ConvolutionProblem& q) {
                   std::to_string(q.x_stride) + " and " + std::to_string(q.y_stride);
   if (q.residual) s += ", residual of pixel stride " + std::to_string(q.residual_stride);
   if (q.bias) s += ", bias";
-  if (q.relu) s += ", relu";
+  if (q.act != ConvolutionActivation::none) s += q.act == ConvolutionActivation::relu ? ", relu" : ", relu6";
   return s + ", alignment " + std::to_string(q.x_alignment) + " " + std::to_string(q.w_alignment) + " " +
          std::to_string(q.y_alignment);
 }
@@ -117,7 +118,7 @@ ConvolutionKey key_of(const ConvolutionProblem& q, const PlanFlags& f) {
           s.dilation_w,
           s.groups,
           q.bias,
-          q.relu,
+          static_cast<std::int64_t>(q.act),
           q.x_alignment,
           q.w_alignment,
           q.y_alignment,
@@ -133,8 +134,8 @@ std::shared_ptr<Plan> make_convolution_plan(const ConvolutionProblem& q, const P
                                             const DeviceProperties* device) {
   if (const Shape y = convolution_output(q.x, q.w, q.shape); y != q.y)
     fail("cuDNN convolution: wrong output shape", describe(q), y.str(), q.y.str());
-  if ((q.residual || q.bias || q.relu) && q.operation != Operation::forward)
-    fail("cuDNN convolution: residual, bias and relu belong to forward", describe(q));
+  if ((q.residual || q.bias || q.act != ConvolutionActivation::none) && q.operation != Operation::forward)
+    fail("cuDNN convolution: residual, bias and activation belong to forward", describe(q));
   Graph graph(device ? nullptr : thread_handle());
   try {
     build(graph, q);
@@ -161,7 +162,7 @@ void convolution_forward(const Cuda& cuda, const PlanFlags& flags, const Convolu
     q.residual_stride = stride_of(residual);
     q.residual_alignment = alignment_of(residual);
   }
-  q.relu = act == ConvolutionActivation::relu;
+  q.act = act;
   std::vector<Binding> bindings{{id_x, x.data}, {id_w, w.data}, {id_y, y.data}};
   if (q.residual) bindings.push_back({id_residual, residual.data});
   if (q.bias) bindings.push_back({id_bias, bias.data});

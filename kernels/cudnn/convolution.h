@@ -32,7 +32,8 @@ struct ConvolutionProblem {
   std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  // pixel strides in elements
   ConvolutionShape shape;
   DType dtype = DType::f32;
-  bool residual = false, bias = false, relu = false;  // forward only, in this order; the residual has y's shape
+  bool residual = false, bias = false;                      // forward only, in this order; the residual has y's shape
+  ConvolutionActivation act = ConvolutionActivation::none;  // behind them
   // Bytes that the pointers are multiples of, 16 at most.
   int x_alignment = 16, w_alignment = 16, y_alignment = 16, bias_alignment = 16, residual_alignment = 16;
 };

@@ -81,10 +81,11 @@ void Graph::convolution_weight_grad(const ConvolutionShape& p, const Descriptor&
   operations_.push_back(std::move(d));
 }
 
-const Descriptor& Graph::pointwise(cudnnPointwiseMode_t mode, const char* name) {
+const Descriptor& Graph::pointwise(cudnnPointwiseMode_t mode, const char* name, std::optional<double> ceiling) {
   Descriptor d(CUDNN_BACKEND_POINTWISE_DESCRIPTOR, name);
   d.set(CUDNN_ATTR_POINTWISE_MODE, mode);
   d.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
+  if (ceiling) d.set(CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, *ceiling);
   d.finalize();
   return keep(std::move(d));
 }
@@ -99,9 +100,9 @@ void Graph::add(const Descriptor& a, const Descriptor& b, const Descriptor& y) {
   operations_.push_back(std::move(d));
 }
 
-void Graph::relu(const Descriptor& x, const Descriptor& y) {
+void Graph::relu(const Descriptor& x, const Descriptor& y, std::optional<double> ceiling) {
   Descriptor d(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, "relu");
-  d.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, pointwise(CUDNN_POINTWISE_RELU_FWD, "relu"));
+  d.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, pointwise(CUDNN_POINTWISE_RELU_FWD, "relu", ceiling));
   d.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
   d.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
   d.finalize();

@@ -3,6 +3,7 @@
 // strides, virtual ones too: what is left blank cuDNN fills in with a layout of its own.
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "kernels/context.h"
 #include "kernels/convolution.h"
@@ -26,14 +27,15 @@ class Graph {
   void convolution_weight_grad(const ConvolutionShape&, const Descriptor& x, const Descriptor& dy,
                                const Descriptor& dw);
   void add(const Descriptor& a, const Descriptor& b, const Descriptor& y);  // b is repeated to a's extents
-  void relu(const Descriptor& x, const Descriptor& y);
+  // min(max(x, 0), ceiling)
+  void relu(const Descriptor& x, const Descriptor& y, std::optional<double> ceiling);
 
   // Checks the graph as a whole; nothing is added afterwards.
   const Descriptor& finish();
   cudnnHandle_t handle() const { return handle_; }
 
  private:
-  const Descriptor& pointwise(cudnnPointwiseMode_t, const char* name);
+  const Descriptor& pointwise(cudnnPointwiseMode_t, const char* name, std::optional<double> ceiling = {});
   const Descriptor& convolution(const ConvolutionShape&);
   const Descriptor& keep(Descriptor&& d) { return parts_.emplace_back(std::move(d)); }
 

@@ -99,21 +99,22 @@ std::vector<ConvolutionProblem> problems_of(const ConvolutionCall& call) {
     for (const Operation operation : {Operation::forward, Operation::input_grad, Operation::weight_grad}) {
       q.operation = operation;
       q.bias = operation == Operation::forward && !call.transposed && call.bias;
-      q.relu = false;
+      q.act = ConvolutionActivation::none;
       list.push_back(q);
     }
     if (call.transposed) continue;
     // Second derivatives run a layer forwards without its bias.
     if (call.bias) {
       q.operation = Operation::forward;
-      q.bias = q.relu = false;
+      q.bias = false;
+      q.act = ConvolutionActivation::none;
       list.push_back(q);
     }
-    // Folded: behind it nothing, a ReLU, or a residual and a ReLU.
+    // Folded: behind it nothing, a ReLU, a ReLU6, or a residual and a ReLU.
     q.operation = Operation::forward;
     q.bias = true;
-    for (const bool relu : {false, true}) {
-      q.relu = relu;
+    for (const auto act : {ConvolutionActivation::none, ConvolutionActivation::relu6, ConvolutionActivation::relu}) {
+      q.act = act;
       list.push_back(q);
     }
     q.residual = true;

@@ -60,7 +60,8 @@ TEST_CASE("everything a plan depends on is in its key") {
       [](auto& q, auto&) { q.shape.groups = 7; },
       [](auto& q, auto&) { q.bias = true; },
       [](auto& q, auto&) { q.bias = true, q.bias_alignment = 4; },
-      [](auto& q, auto&) { q.relu = true; },
+      [](auto& q, auto&) { q.act = ConvolutionActivation::relu; },
+      [](auto& q, auto&) { q.act = ConvolutionActivation::relu6; },
       [](auto& q, auto&) { q.residual = true; },
       [](auto& q, auto&) { q.residual = true, q.residual_stride = 7; },
       [](auto& q, auto&) { q.residual = true, q.residual_alignment = 4; },
@@ -142,7 +143,8 @@ TEST_CASE("activations inside a wider buffer, at any alignment") {
         ConvolutionProblem q = test::small_problem();
         q.operation = operation;
         q.dtype = dtype;
-        q.bias = q.relu = operation == Operation::forward;
+        q.bias = operation == Operation::forward;
+        if (q.bias) q.act = ConvolutionActivation::relu;
         q.x_stride = 64 + 3 * alignment;
         q.y_stride = 128;
         q.x_alignment = q.y_alignment = alignment;

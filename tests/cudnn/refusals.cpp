@@ -64,5 +64,5 @@ TEST_CASE("what the wall itself refuses") {
   q = test::small_problem();
   q.operation = Operation::input_grad;
   q.bias = true;
-  CHECK(contains(refusal(q), "residual, bias and relu belong to forward"));
+  CHECK(contains(refusal(q), "residual, bias and activation belong to forward"));
 }

@@ -14,45 +14,58 @@ namespace {
 
 using namespace test;
 
+constexpr ConvolutionActivation kActivations[] = {ConvolutionActivation::none, ConvolutionActivation::relu,
+                                                  ConvolutionActivation::relu6};
+
+// `clipped` counts what the ceiling of ReLU6 cuts: cases without any would not show it.
+double activated(double v, ConvolutionActivation act, int& clipped) {
+  if (act == ConvolutionActivation::none) return v;
+  if (act == ConvolutionActivation::relu6 && v > 6) ++clipped;
+  return act == ConvolutionActivation::relu ? std::max(0.0, v) : std::min(std::max(0.0, v), 6.0);
+}
+
 }  // namespace
 
 TEST_CASE("convolution: forward equals the definition") {
+  int clipped = 0;
   for (const Case& c : cases())
     for (const bool with_bias : {false, true})
-      for (const bool relu : {false, true}) {
+      for (const ConvolutionActivation act : kActivations) {
         CAPTURE(c.name);
         CAPTURE(with_bias);
-        CAPTURE(relu);
+        CAPTURE(act);
         const Setup s(c);
+        std::vector<double> expected = forward_reference(s, with_bias, false);
+        for (double& v : expected) v = activated(v, act, clipped);
         Buffer y(s.y_shape, c.extra_y);
         convolution_forward(Cpu{harness::workspace}, s.p, s.x.view(), s.w.view(),
-                            with_bias ? s.bias_y.view() : ConstView(), y.view(),
-                            relu ? ConvolutionActivation::relu : ConvolutionActivation::none);
-        CHECK(harness::relative_error(y.values(), forward_reference(s, with_bias, relu)) < forward_tolerance(c));
+                            with_bias ? s.bias_y.view() : ConstView(), y.view(), act);
+        CHECK(harness::relative_error(y.values(), expected) < forward_tolerance(c));
         CHECK(y.sentinels_intact());
       }
+  CHECK(clipped > 100);
 }
 
 TEST_CASE("convolution: a residual is added before the activation") {
+  int clipped = 0;
   for (const Case& c : cases())
-    for (const bool relu : {false, true}) {
+    for (const ConvolutionActivation act : kActivations) {
       CAPTURE(c.name);
-      CAPTURE(relu);
+      CAPTURE(act);
       const Setup s(c);
       const Buffer residual = Buffer::random(s.y_shape, 3, 77);
       std::vector<double> expected = forward_reference(s, true, false);
       const std::vector<double> r = residual.values();
-      for (std::size_t i = 0; i < expected.size(); ++i)
-        expected[i] = relu ? std::max(0.0, expected[i] + r[i]) : expected[i] + r[i];
+      for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = activated(expected[i] + r[i], act, clipped);
       harness::on_every_device([&](const auto& device) {
         Buffer y(s.y_shape, c.extra_y);
-        convolution_forward(device, s.p, s.x.view(), s.w.view(), s.bias_y.view(), y.view(),
-                            relu ? ConvolutionActivation::relu : ConvolutionActivation::none, residual.view());
+        convolution_forward(device, s.p, s.x.view(), s.w.view(), s.bias_y.view(), y.view(), act, residual.view());
         CHECK(harness::relative_error(y.values(), expected) < forward_tolerance(c));
         CHECK(y.sentinels_intact());
         return y.values();
       });
     }
+  CHECK(clipped > 100);
 }
 
 TEST_CASE("convolution: input gradient equals the definition") {

@@ -29,7 +29,7 @@ TEST_CASE("convolution: every method equals the definition") {
       Buffer y(s.y_shape, c.extra_y), dx(c.x, c.extra_x), dw(c.w), db({1, 1, 1, c.w.n});
 
       const ConvolutionCall forward{Operation::forward, s.p, unconst(s.x), unconst(s.w), y.view(),
-                                    unconst(s.bias_y),  true};
+                                    unconst(s.bias_y),  ConvolutionActivation::relu};
       if (supports(method, forward)) {
         ++computed;
         run(device, forward, method);
