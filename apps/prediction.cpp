@@ -10,6 +10,7 @@
 #include "data/csv.h"
 #include "distill/inference.h"
 #include "engine/io/npz_writer.h"
+#include "engine/memory.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -95,10 +96,17 @@ Prediction predict_file(const std::string& input, const std::string& output, con
   ProbabilityUse keep;
   if (options.probabilities)
     keep = [&](std::size_t slice, const Picture& of_slice) { probabilities.add(slice, of_slice); };
-  std::vector<Mask> masks = predict_case(segmenter, c, p, {}, keep);
+  // A large volume is in memory once: pictures make room for masks, but where one will be drawn.
+  std::size_t released = 0;
+  const auto release = [&](std::size_t done, std::size_t) {
+    for (; released < done; ++released) c.images[released].pixels = std::vector<float>();
+  };
+  const bool draws = options.preview || options.picture;
+  std::vector<Mask> masks = predict_case(segmenter, c, p, draws ? InferenceProgress() : release, keep);
   clean(masks, options.postprocessing, voxel_mm3(c));
-  if (options.preview || options.picture) result.picture = overlay_of(c, masks, p);
-  for (Picture& picture : c.images) picture.pixels = {};  // a large volume would be in memory twice
+  if (draws) result.picture = overlay_of(c, masks, p);
+  release(c.images.size(), c.images.size());
+  if (c.volume) release_cached_memory();  // activations make room for the file's volume
 
   std::vector<std::int64_t> counts(names.size());
   for (const Mask& m : masks) {
@@ -112,7 +120,8 @@ Prediction predict_file(const std::string& input, const std::string& output, con
   if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
   if (options.probabilities) probabilities.write(beside(output, ".npz"));
   if (options.preview) write_png(beside(output, "_preview.png"), result.picture);
-  write_prediction(output, c, masks, p, c.volume ? Palette{} : class_palette(static_cast<int>(names.size())));
+  write_prediction(output, c, std::move(masks), p,
+                   c.volume ? Palette{} : class_palette(static_cast<int>(names.size())));
   return result;
 }
 

@@ -265,14 +265,16 @@ Picture network_input(const PreparedCase& c, std::size_t i, const Preprocessing&
   return pad(picture, padded_extent({picture.h, picture.w}, preprocessing));
 }
 
-void write_prediction(const std::string& path, const PreparedCase& c, const std::vector<Mask>& masks,
+void write_prediction(const std::string& path, const PreparedCase& c, std::vector<Mask> masks,
                       const Preprocessing& preprocessing, const Palette& palette) {
   if (masks.size() != c.images.size())
     fail("cannot write prediction", path, fmt::format("{} class maps", c.images.size()), std::to_string(masks.size()));
   if (!c.volume) return write_png_mask(path, c.tiles ? merge_tiles(masks, *c.tiles) : masks[0], palette);
   LabelVolume volume{c.header, std::vector<std::int32_t>(static_cast<std::size_t>(c.header.voxels_per_channel()))};
-  for (std::size_t i = 0; i < masks.size(); ++i)
+  for (std::size_t i = 0; i < masks.size(); ++i) {
     place_slice(volume, preprocessing.slice_axis, c.first_slice + static_cast<std::int64_t>(i), masks[i]);
+    masks[i] = Mask();  // a large volume is in memory once
+  }
   write_nifti_mask(path, c.header, volume.voxels);
 }
 

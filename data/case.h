@@ -72,7 +72,7 @@ Picture network_input(const PreparedCase& c, std::size_t i, const Preprocessing&
 
 // Writes full-size class maps, one a slice, with the geometry of the input: NIfTI for a volume (slices outside the case
 // are background), PNG for a picture, whose tiles are put together. `path` ends in .nii, .nii.gz or .png accordingly.
-void write_prediction(const std::string& path, const PreparedCase& c, const std::vector<Mask>& masks,
+void write_prediction(const std::string& path, const PreparedCase& c, std::vector<Mask> masks,
                       const Preprocessing& preprocessing, const Palette& palette = {});
 
 }  // namespace gf
