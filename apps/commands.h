@@ -82,7 +82,7 @@ struct PreviewFlags {
   std::string config, run, output = "preview.png";  // run: a run folder, in place of a configuration
   std::string split;                                // empty: train, or with `cases` where they are
   std::vector<std::string> sets, cases;             // cases: ids; empty: all
-  int count = 16, columns = 0, scale = 0;                            // 0: what fits
+  int count = 16, columns = 0, scale = 0;           // 0: what fits
   bool unaugmented = false;
 };
 struct ConvertFlags {
@@ -127,6 +127,12 @@ struct BenchStepFlags {
   int batch = 4, size = 128, classes = 9, steps = 20, threads = 0;
 };
 
+struct BenchLoaderFlags {
+  std::string config, json;
+  std::vector<std::string> sets;
+  int workers = 2, epochs = 4;
+};
+
 int train_command(const TrainFlags& flags);
 int paraphrase_command(const DistillFlags& flags);
 int distill_command(const DistillFlags& flags);
@@ -144,6 +150,7 @@ int demo_command(const DemoFlags& flags);
 int experiment_command(const ExperimentFlags& flags);
 int bench_kernels_command(const BenchKernelsFlags& flags);
 int bench_step_command(const BenchStepFlags& flags);
+int bench_loader_command(const BenchLoaderFlags& flags);
 int selftest_command(const SelftestFlags& flags);
 
 }  // namespace gf

@@ -432,6 +432,21 @@ int main(int argc, char** argv) {
                "  graphflow bench step --task distill --batch 8 --size 256 --classes 2\n"
                "  graphflow bench step --task predict --batch 1 --size 256");
   bench->callback([&] { code = bench_step_command(bench_step); });
+  BenchLoaderFlags bench_loader;
+  bench = sub->add_subcommand("loader", "Pictures a second: decoded and augmented, and augmented alone");
+  bench->add_option("-c,--config", bench_loader.config, "Configuration with the data set (TOML)")
+      ->required()
+      ->check(CLI::ExistingFile);
+  bench->add_option("--set", bench_loader.sets, "a.b=c lays one value over the configuration (repeatable)");
+  bench->add_option("--workers", bench_loader.workers, "Threads that decode and augment")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  bench->add_option("--epochs", bench_loader.epochs, "Epochs that are timed after the first")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  bench->add_option("--json", bench_loader.json, "Also write the numbers here");
+  add_examples(*bench, "  graphflow bench loader -c apps/configs/nuclei_student.toml --set data.root=FOLDER");
+  bench->callback([&] { code = bench_loader_command(bench_loader); });
 
   try {
     app.parse(argc, argv);

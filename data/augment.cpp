@@ -107,7 +107,8 @@ std::vector<float> outside_of(const Picture& p, const Augmentation& how) {
   const bool turns = how.rotation_degrees != 0 || how.zoom_min != 1 || how.zoom_max != 1;
   if (!turns || p.pixels.empty()) return std::vector<float>(p.c);  // not looked at
   std::vector<float> least(p.pixels.begin(), p.pixels.begin() + p.c);
-  for (std::size_t i = 0; i < p.pixels.size(); ++i) least[i % p.c] = std::min(least[i % p.c], p.pixels[i]);
+  for (const float* pixel = p.pixels.data(); pixel != p.pixels.data() + p.pixels.size(); pixel += p.c)
+    for (std::int64_t c = 0; c < p.c; ++c) least[c] = std::min(least[c], pixel[c]);
   return least;
 }
 

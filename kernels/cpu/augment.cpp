@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/augment_checks.h"
+#include "kernels/gamma_power.h"
 #include "kernels/parallel.h"
 
 namespace gf {
@@ -27,28 +29,31 @@ struct Image {
   T* at(std::int64_t y, std::int64_t x) const { return data + (y * w + x) * stride; }
 };
 
-// A picture seen through its mirrors; null beyond the rim.
+// A picture seen through its mirrors.
 template <class T>
 struct Mirrored {
-  Image<const T> image;
-  const PictureChange& how;
+  const T* origin;
+  std::int64_t step_y, step_x;  // in elements
+  std::int64_t h, w, stride;
 
-  const T* at(std::int64_t y, std::int64_t x) const {
-    if (y < 0 || y >= image.h || x < 0 || x >= image.w) return nullptr;
-    if (how.mirror_y) y = image.h - 1 - y;
-    if (how.mirror_x) x = image.w - 1 - x;
-    if (how.swap && image.h == image.w) std::swap(y, x);
-    return image.at(y, x);
+  Mirrored(const Image<const T>& image, const PictureChange& how) : h(image.h), w(image.w), stride(image.stride) {
+    std::int64_t row = w * stride, column = stride;
+    if (how.swap && h == w) std::swap(row, column);
+    origin = image.data + (how.mirror_y ? (h - 1) * row : 0) + (how.mirror_x ? (w - 1) * column : 0);
+    step_y = how.mirror_y ? -row : row;
+    step_x = how.mirror_x ? -column : column;
   }
+  bool inside(std::int64_t y, std::int64_t x) const { return y >= 0 && y < h && x >= 0 && x < w; }
+  const T* at(std::int64_t y, std::int64_t x) const { return origin + y * step_y + x * step_x; }
 };
 
 template <class T>
 void mirror(const Mirrored<T>& from, const Image<T>& to) {
-  const bool dense = from.image.stride == to.c && to.stride == to.c;
+  const bool dense = from.stride == to.c && to.stride == to.c;
   for (std::int64_t y = 0; y < to.h; ++y) {
     const T* first = from.at(y, 0);
     T* out = to.at(y, 0);
-    const std::int64_t step = to.w > 1 ? from.at(y, 1) - first : 0;  // from pixel to pixel
+    const std::int64_t step = from.step_x;
     if (dense && step == to.c) {
       std::copy_n(first, to.w * to.c, out);
     } else if (to.c == 1) {
@@ -60,55 +65,70 @@ void mirror(const Mirrored<T>& from, const Image<T>& to) {
   }
 }
 
-void turn(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, const float* outside,
-          std::int32_t outside_label, const Image<float>& to, const Image<std::int32_t>& to_labels) {
-  const double cosine = from.how.cosine, sine = from.how.sine;
+// Channels: an integral constant where the compiler is to know them, or a number.
+template <class Channels>
+void turn(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, const PictureChange& how,
+          const float* outside, std::int32_t outside_label, const Image<float>& to,
+          const Image<std::int32_t>& to_labels, Channels channels) {
   const double middle_y = static_cast<double>(to.h - 1) / 2, middle_x = static_cast<double>(to.w - 1) / 2;
-  for (std::int64_t y = 0; y < to.h; ++y)
+  const auto floor_of = [](double v) { return static_cast<std::int64_t>(std::floor(v)); };
+  for (std::int64_t y = 0; y < to.h; ++y) {
+    const double dy = static_cast<double>(y) - middle_y, cosine_dy = how.cosine * dy, sine_dy = how.sine * dy;
     for (std::int64_t x = 0; x < to.w; ++x) {
-      const double dy = static_cast<double>(y) - middle_y, dx = static_cast<double>(x) - middle_x;
-      const double v = cosine * dy - sine * dx + middle_y, u = sine * dy + cosine * dx + middle_x;
-      const std::int64_t v0 = static_cast<std::int64_t>(std::floor(v)), u0 = static_cast<std::int64_t>(std::floor(u));
+      const double dx = static_cast<double>(x) - middle_x;
+      const double v = cosine_dy - how.sine * dx + middle_y, u = sine_dy + how.cosine * dx + middle_x;
+      const std::int64_t v0 = floor_of(v), u0 = floor_of(u);
       const float fv = static_cast<float>(v - static_cast<double>(v0)),
                   fu = static_cast<float>(u - static_cast<double>(u0));
-      const auto pixel = [&](std::int64_t yy, std::int64_t xx) {
-        const float* p = from.at(yy, xx);
-        return p == nullptr ? outside : p;
-      };
-      const float *p00 = pixel(v0, u0), *p01 = pixel(v0, u0 + 1), *p10 = pixel(v0 + 1, u0),
-                  *p11 = pixel(v0 + 1, u0 + 1);
+      const float *p00 = from.at(v0, u0), *p01 = p00 + from.step_x, *p10 = p00 + from.step_y, *p11 = p10 + from.step_x;
+      if (v0 < 0 || v0 + 1 >= from.h || u0 < 0 || u0 + 1 >= from.w) {
+        if (!from.inside(v0, u0)) p00 = outside;
+        if (!from.inside(v0, u0 + 1)) p01 = outside;
+        if (!from.inside(v0 + 1, u0)) p10 = outside;
+        if (!from.inside(v0 + 1, u0 + 1)) p11 = outside;
+      }
       float* out = to.at(y, x);
-      for (std::int64_t c = 0; c < to.c; ++c)
+      for (std::int64_t c = 0; c < channels; ++c)
         out[c] = (1 - fv) * ((1 - fu) * p00[c] + fu * p01[c]) + fv * ((1 - fu) * p10[c] + fu * p11[c]);
-      const std::int32_t* label =
-          labels.at(static_cast<std::int64_t>(std::floor(v + 0.5)), static_cast<std::int64_t>(std::floor(u + 0.5)));
-      *to_labels.at(y, x) = label == nullptr ? outside_label : *label;
+      const std::int64_t near_v = floor_of(v + 0.5), near_u = floor_of(u + 0.5);
+      *to_labels.at(y, x) = labels.inside(near_v, near_u) ? *labels.at(near_v, near_u) : outside_label;
     }
+  }
 }
 
 void change_levels(const PictureChange& how, const Image<float>& p) {
   const bool dense = p.stride == p.c;
   const std::int64_t rows = dense ? 1 : p.h * p.w, length = dense ? p.h * p.w * p.c : p.c;
-  float low = *p.data, most = *p.data;
+  // Side by side: the compiler may not put minima of floats in another order by itself.
+  constexpr std::int64_t lanes = 16;
+  float lows[lanes], mosts[lanes];
+  std::fill_n(lows, lanes, *p.data);
+  std::fill_n(mosts, lanes, *p.data);
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* v = p.data + r * p.stride;
-#pragma omp simd reduction(min : low) reduction(max : most)
-    for (std::int64_t i = 0; i < length; ++i) {
-      low = std::min(low, v[i]);
-      most = std::max(most, v[i]);
+    std::int64_t i = 0;
+    for (; i + lanes <= length; i += lanes)
+      for (std::int64_t k = 0; k < lanes; ++k) {
+        lows[k] = v[i + k] < lows[k] ? v[i + k] : lows[k];
+        mosts[k] = v[i + k] > mosts[k] ? v[i + k] : mosts[k];
+      }
+    for (; i < length; ++i) {
+      lows[0] = std::min(lows[0], v[i]);
+      mosts[0] = std::max(mosts[0], v[i]);
     }
   }
+  const float low = *std::min_element(lows, lows + lanes), most = *std::max_element(mosts, mosts + lanes);
   const float range = most - low;
   if (!(range > 0)) return;
-  const auto change = [&](const auto& power) {
+  const float gain = how.gain, offset = how.offset, gamma = how.gamma;
+  const auto change = [=](const auto& power) {
     for (std::int64_t r = 0; r < rows; ++r) {
       float* v = p.data + r * p.stride;
-      for (std::int64_t i = 0; i < length; ++i)
-        v[i] = low + range * (how.gain * power((v[i] - low) / range) + how.offset);
+      for (std::int64_t i = 0; i < length; ++i) v[i] = low + range * (gain * power((v[i] - low) / range) + offset);
     }
   };
   if (how.gamma == 1) return change([](float t) { return t; });
-  change([&](float t) { return std::pow(t, how.gamma); });
+  change([gamma](float t) { return gamma_power(t, gamma); });
 }
 
 }  // namespace
@@ -120,12 +140,21 @@ void augment_pictures(const Cpu&, const BatchChange& batch, ConstView pictures, 
   parallel_for(from.n, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const PictureChange& how = static_cast<const PictureChange*>(pictures.data)[n];
-      const Mirrored<float> picture{{from, n}, how};
-      const Mirrored<std::int32_t> labels{{from_labels, n}, how};
+      const Mirrored<float> picture({from, n}, how);
+      const Mirrored<std::int32_t> labels({from_labels, n}, how);
       const Image<float> out(to, n);
       const Image<std::int32_t> out_labels(to_labels, n);
       if (how.turns) {
-        turn(picture, labels, data_as<float>(outside) + n * outside.pixel_stride, batch.outside_label, out, out_labels);
+        const auto turned = [&](auto channels) {
+          turn(picture, labels, how, data_as<float>(outside) + n * outside.pixel_stride, batch.outside_label, out,
+               out_labels, channels);
+        };
+        if (from.c == 1)
+          turned(std::integral_constant<std::int64_t, 1>());
+        else if (from.c == 3)
+          turned(std::integral_constant<std::int64_t, 3>());
+        else
+          turned(from.c);
       } else {
         mirror(picture, out);
         mirror(labels, out_labels);

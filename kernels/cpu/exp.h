@@ -1,7 +1,7 @@
 #pragma once
-// exp, tanh and the normal distribution function in float32 without branches, so that the compiler can vectorise loops
-// over them: libm's cannot be inlined, and glibc's vector versions need -ffast-math. At most 2 units in the last place
-// off (tanh 3); NaN, infinities, overflow and denormal results as libm's.
+// exp, log, tanh and the normal distribution function in float32 without branches, so that the compiler can vectorise
+// loops over them: libm's cannot be inlined, and glibc's vector versions need -ffast-math. At most 2 units in the last
+// place off (tanh 3); NaN, infinities, overflow and denormal results as libm's.
 //   exp(x) = 2^k exp(r),  k = round(x / ln 2),  r = x - k ln 2 in [-ln 2 / 2, ln 2 / 2],  exp(r) by Cephes' polynomial
 #include <bit>
 #include <cstdint>
@@ -29,6 +29,27 @@ inline float exp_f32(float x) {
   const float s0 = std::bit_cast<float>((half + 127u) << 23);
   const float s1 = std::bit_cast<float>((bits - half + 127u) << 23);
   return p * s0 * s1;
+}
+
+// ln x of a normal x > 0, at most 2 units in the last place off; of anything else a number without meaning. With
+// x = 2^k m, m in [sqrt(1/2), sqrt 2):  ln x = k ln 2 + ln m,  ln m by Cephes' polynomial in m - 1.
+inline float log_f32(float x) {
+  constexpr std::uint32_t half_sqrt2 = 0x3f3504f3u;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x) - half_sqrt2;
+  const float k = static_cast<float>(static_cast<std::int32_t>(bits) >> 23);
+  const float r = std::bit_cast<float>((bits & 0x007fffffu) + half_sqrt2) - 1.0f;
+  const float z = r * r;
+  float p = 7.0376836292e-2f;
+  p = p * r - 1.1514610310e-1f;
+  p = p * r + 1.1676998740e-1f;
+  p = p * r - 1.2420140846e-1f;
+  p = p * r + 1.4249322787e-1f;
+  p = p * r - 1.6668057665e-1f;
+  p = p * r + 2.0000714765e-1f;
+  p = p * r - 2.4999993993e-1f;
+  p = p * r + 3.3333331174e-1f;
+  p = p * r * z + k * -2.12194440e-4f - 0.5f * z;
+  return r + p + k * 0.693359375f;
 }
 
 // 1 - 2 / (exp(2|x|) + 1) with x's sign; near zero, where that cancels, an odd polynomial (Cephes).

@@ -13,6 +13,7 @@
 // the CPU's.
 #include "kernels/augment_checks.h"
 #include "kernels/cuda/block_sum.h"
+#include "kernels/gamma_power.h"
 
 namespace gf {
 namespace {
@@ -142,7 +143,7 @@ __global__ void gf_augment_levels_kernel(Work work, const Extremes* parts) {
   float* out = work.to.at(n, 0, pixel_of_thread());
   for (int c = 0; c < work.channels; ++c) {
     float t = (out[c] - low) / range;
-    if (how.gamma != 1.0f) t = powf(t, how.gamma);
+    if (how.gamma != 1.0f) t = gamma_power(t, how.gamma);
     out[c] = multiply_then_add(range, multiply_then_add(how.gain, t, how.offset), low);
   }
 }

@@ -100,6 +100,19 @@ TEST_CASE("exp_f32: at most two units in the last place, and the special cases")
   CHECK(std::isnan(cpu::exp_f32(std::numeric_limits<float>::quiet_NaN())));
 }
 
+TEST_CASE("log_f32: at most two units in the last place of normal numbers") {
+  double worst = 0;
+  for (std::uint32_t bits = 0x00800000u; bits < 0x7f800000u; bits += 1009) {
+    const float x = std::bit_cast<float>(bits);
+    const double want = std::log(static_cast<double>(x));
+    const float next = std::nextafter(std::fabs(static_cast<float>(want)), 1e30f);
+    const double unit = std::max(static_cast<double>(next) - std::fabs(static_cast<float>(want)), 1e-45);
+    worst = std::max(worst, std::fabs(static_cast<double>(cpu::log_f32(x)) - want) / unit);
+  }
+  CHECK(worst <= 2);
+  CHECK(cpu::log_f32(1.0f) == 0.0f);
+}
+
 TEST_CASE("softmax and log_softmax: against double, also in place") {
   for_cases([](const Buffer<>& x, std::int64_t extra) {
     const Values want = softmax_reference(x.values(), x.shape().c),
