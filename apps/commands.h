@@ -65,6 +65,9 @@ struct CompareFlags {
   std::vector<std::string> runs, metrics;
   std::string output, split = "test";
 };
+struct ReportFlags {
+  std::string run, output;  // output "": report.html of the run folder
+};
 struct SplitFlags {
   std::string config, output = "split.csv";
   std::vector<std::string> sets;
@@ -82,7 +85,7 @@ struct PreviewFlags {
   std::string config, run, output = "preview.png";  // run: a run folder, in place of a configuration
   std::string split;                                // empty: train, or with `cases` where they are
   std::vector<std::string> sets, cases;             // cases: ids; empty: all
-  int count = 16, columns = 0, scale = 0;                            // 0: what fits
+  int count = 16, columns = 0, scale = 0;           // 0: what fits
   bool unaugmented = false;
 };
 struct ConvertFlags {
@@ -135,6 +138,7 @@ int predict_command(const PredictFlags& flags);
 int postprocess_command(const PostprocessCommandFlags& flags);
 int export_command(const ExportFlags& flags);
 int compare_command(const CompareFlags& flags);
+int report_command(const ReportFlags& flags);
 int split_command(const SplitFlags& flags);
 int verify_command(const VerifyFlags& flags);
 int preview_command(const PreviewFlags& flags);

@@ -77,9 +77,11 @@ std::string score_notes(const ReportData& data) {
 std::string html_report(const ReportData& data) {
   std::string s;
   if (!data.models.empty()) {
-    s += html_section("Models", model_table(data));
+    s += html_section("Scores and efficiency", model_table(data));
     s += html_section("Per class", "<div class=\"stack\">" + dice_chart(data) + per_class_tables(data) + "</div>\n");
   }
+  s += html_section("Spread over cases", interval_table(data));
+  s += html_section("Worst and best cases", case_gallery(data));
   if (!data.overlays.empty()) s += html_section("Cases", overlay_grid(data));
   s += html_section("Training", curve_grid(data));
   for (const ReportTable& table : data.tables) {
@@ -89,7 +91,8 @@ std::string html_report(const ReportData& data) {
   }
   std::string setting;
   for (const auto& [name, text] : data.configs)
-    setting += details("Configuration: " + name, "<pre>" + html_escape(text) + "</pre>");
+    setting += details("Settings: " + name, "<pre>" + html_escape(text) + "</pre>");
+  if (!data.log_end.empty()) setting += details("End of log.txt", "<pre>" + html_escape(data.log_end) + "</pre>");
   if (const std::string table = environment_table(data); !table.empty()) setting += "<h3>Environment</h3>\n" + table;
   s += html_section("How it was run", setting);
   return html_page({data.title, data.subtitle, data.notes, data.warnings, key_figures(data), s,

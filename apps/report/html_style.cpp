@@ -53,6 +53,10 @@ svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .
 .thumbs { display:grid; grid-template-columns:repeat(auto-fill,minmax(130px,1fr)); gap:.8rem; align-items:start; }
 .thumbs figure { margin:0; } .thumbs img { display:block; width:100%; border-radius:8px; background:#000; image-rendering:auto; }
 .thumbs figcaption { font-size:.8rem; color:var(--muted); padding-top:.2rem; overflow-wrap:anywhere; line-height:1.35; }
+.gallery { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,270px),1fr)); gap:.8rem; align-items:start; }
+.gallery figure { margin:0; } .gallery img { display:block; width:100%; border-radius:8px; background:#000; }
+.gallery figcaption { font-size:.84rem; padding-top:.25rem; overflow-wrap:anywhere; line-height:1.35; font-variant-numeric:tabular-nums; }
+.card > h3:first-child { margin-top:0; } .ring { border:1px solid var(--axis); }
 ul.findings { margin:.2rem 0 0; padding-left:1.15rem; font-size:.92rem; } .findings li { overflow-wrap:anywhere; margin:.15rem 0; }
 .legend { display:flex; flex-wrap:wrap; gap:.3rem 1.1rem; margin-top:.9rem; font-size:.86rem; }
 .legend span { display:inline-flex; align-items:center; gap:.4rem; }
