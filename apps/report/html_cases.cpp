@@ -1,5 +1,4 @@
 // What the report says of single cases and of their spread.
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -49,16 +48,16 @@ std::string interval_cell(const MeanInterval& m, int digits, int cases) {
 
 std::string case_gallery(const ReportData& data) {
   if (data.worst.empty() && data.best.empty()) return {};
-  const auto pictured = [](const GalleryCase& c) { return !c.image_uri.empty(); };
-  const bool pictures = std::any_of(data.best.begin(), data.best.end(), pictured) ||
-                        std::any_of(data.worst.begin(), data.worst.end(), pictured);
+  bool pictures = false, slices = false;
+  for (const std::vector<GalleryCase>* cases : {&data.worst, &data.best})
+    for (const GalleryCase& c : *cases) pictures |= !c.image_uri.empty(), slices |= !c.place.empty();
   std::string s = "<div class=\"card\">" + group("Worst", data.worst) +
                   group(data.worst.empty() ? "The only case" : "Best", data.best);
   if (pictures)
     s += "<div class=\"legend\">" + legend_entry(kReferenceColor, "reference") +
          legend_entry(kPredictionColor, "prediction") + legend_entry(kAgreedColor, "both") + "</div>\n";
   s += "<p class=\"small muted\">By the mean Dice of a case's classes.";
-  if (pictures) s += " Of a volume, the slice in which most pixels are foreground in the reference or the prediction.";
+  if (slices) s += " Of a volume, the slice in which most pixels are foreground in the reference or the prediction.";
   return s + "</p>" +
          (data.gallery_note.empty() ? "" : "<p class=\"small muted\">" + html_escape(data.gallery_note) + "</p>") +
          "</div>\n";

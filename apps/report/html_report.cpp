@@ -80,8 +80,9 @@ std::string html_report(const ReportData& data) {
     s += html_section("Scores and efficiency", model_table(data));
     s += html_section("Per class", "<div class=\"stack\">" + dice_chart(data) + per_class_tables(data) + "</div>\n");
   }
-  s += html_section("Spread over cases", interval_table(data));
-  s += html_section("Worst and best cases", case_gallery(data));
+  const std::string whose = data.models.size() > 1 ? ": " + data.models.back().name : "";
+  s += html_section("Spread over cases" + whose, interval_table(data));
+  s += html_section("Worst and best cases" + whose, case_gallery(data));
   if (!data.overlays.empty()) s += html_section("Cases", overlay_grid(data));
   s += html_section("Training", curve_grid(data));
   for (const ReportTable& table : data.tables) {

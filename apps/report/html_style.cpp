@@ -43,7 +43,7 @@ td .gain { display:block; font-size:.76rem; line-height:1.2; font-weight:400; }
 .up { color:var(--good); } .down { color:var(--bad); }
 .role { color:var(--muted); font-weight:400; font-size:.83rem; display:block; line-height:1.2; }
 .plots { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr)); gap:.9rem; }
-svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .plots svg { min-width:340px; }
+svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .plots svg { min-width:300px; }
 .stack > * + * { margin-top:.9rem; }
 .cases { display:grid; gap:.55rem .7rem; align-items:start; }
 .cases figure { margin:0; } .cases img { display:block; width:100%; border-radius:8px; background:#000; }
