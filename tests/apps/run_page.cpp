@@ -176,3 +176,16 @@ TEST_CASE("report: the program writes what training wrote, and without report.js
   o = run("report " + t / "nowhere");
   CHECK(o.code == 2);
 }
+
+TEST_CASE("report: the page of large noisy pictures stays below 2 MB") {
+  const TemporaryFolder t;
+  const std::string config = disc_config(t.path());
+  write_discs(t / "data", 18, 600);
+  const Outcome o =
+      run("train -q -c " + config + " --set train.max_iterations=1 --set train.batch_size=1 -o " + t / "run");
+  REQUIRE_MESSAGE(o.code == 0, o.text);
+  const std::string html = read_text(t / "run/report.html");
+  CHECK(html.size() > 200'000);
+  CHECK(html.size() < 2'000'000);
+  check_all(html, {"contours of disc", "alt=\"disc_"});
+}
