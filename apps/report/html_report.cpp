@@ -60,10 +60,13 @@ std::string details(const std::string& title, const std::string& html) {
   return "<details><summary>" + html_escape(title) + "</summary>" + html + "</details>\n";
 }
 
+// Values are sentences rather than numbers: they wrap.
 std::string environment_table(const ReportData& data) {
-  ReportTable table;
-  for (const auto& [name, value] : data.environment) table.rows.push_back({name, value});
-  return table.rows.empty() ? "" : plain_table(table);
+  if (data.environment.empty()) return {};
+  std::string s = "<div class=\"card\"><table class=\"facts\"><tbody>\n";
+  for (const auto& [name, value] : data.environment)
+    s += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", html_escape(name), html_escape(value));
+  return s + "</tbody></table></div>\n";
 }
 
 std::string score_notes(const ReportData& data) {
