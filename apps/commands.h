@@ -65,6 +65,9 @@ struct CompareFlags {
   std::vector<std::string> runs, metrics;
   std::string output, split = "test";
 };
+struct ReportFlags {
+  std::string run, output;  // output "": report.html of the run folder
+};
 struct SplitFlags {
   std::string config, output = "split.csv";
   std::vector<std::string> sets;
@@ -141,6 +144,7 @@ int predict_command(const PredictFlags& flags);
 int postprocess_command(const PostprocessCommandFlags& flags);
 int export_command(const ExportFlags& flags);
 int compare_command(const CompareFlags& flags);
+int report_command(const ReportFlags& flags);
 int split_command(const SplitFlags& flags);
 int verify_command(const VerifyFlags& flags);
 int preview_command(const PreviewFlags& flags);

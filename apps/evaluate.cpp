@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "apps/case_pictures.h"
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/postprocess_file.h"
@@ -61,8 +62,17 @@ int evaluate_model(const EvaluateFlags& flags) {
              "choose another --split");
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
   const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, dataset.class_names);
-  const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol, post);
-  report_scores(flags, evaluation.scores, "split " + flags.split);
+  CaseGallery gallery;
+  const SegmentationScores scores = evaluate_network(
+      *file.network, cases, dataset, protocol, post,
+      [&](std::size_t i, const PreparedCase& c, const std::vector<Mask>& prediction, const CaseScore& score) {
+        if (!flags.output.empty()) add_to_gallery(gallery, i, c, prediction, score, dataset);
+      });
+  report_scores(flags, scores, "split " + flags.split);
+  if (!flags.output.empty()) {
+    write_case_pictures(flags.output, gallery);
+    fmt::print("written: {}/overlays.json\n", flags.output);
+  }
   note_the_size(cases, dataset, protocol);
   return 0;
 }

@@ -79,18 +79,21 @@ static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vect
                     options);
 }
 
-Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            const Protocol& protocol, const Postprocessing& postprocessing) {
-  Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
-  for (const PreparedCase& c : cases) {
-    e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
-    clean(e.predictions.back(), postprocessing, voxel_mm3(c));
-    const std::vector<Mask>& prediction = e.predictions.back();
+SegmentationScores evaluate_network(const Network& network, const std::vector<PreparedCase>& cases,
+                                    const Dataset& dataset, const Protocol& protocol,
+                                    const Postprocessing& postprocessing, const CaseUse& use) {
+  SegmentationScores scores(dataset.class_names, protocol);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const PreparedCase& c = cases[i];
+    std::vector<Mask> prediction = predict_case(network, c, dataset.preprocessing);
+    clean(prediction, postprocessing, voxel_mm3(c));
     const ScoreOptions options = score_options(c, dataset, protocol);
-    e.scores.add(c.tiles ? score_tiles(c, dataset.classes(), prediction, options)
-                         : score_case(c.id, dataset.classes(), c.truth, prediction, options));
+    CaseScore score = c.tiles ? score_tiles(c, dataset.classes(), prediction, options)
+                              : score_case(c.id, dataset.classes(), c.truth, prediction, options);
+    if (use) use(i, c, prediction, score);
+    scores.add(std::move(score));
   }
-  return e;
+  return scores;
 }
 
 SegmentationScores round_trip_scores(const std::vector<PreparedCase>& cases, const Dataset& dataset,
@@ -143,7 +146,7 @@ std::int64_t count_macs(const Network& network, const Tensor& picture) {
 
 }  // namespace
 
-ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const Evaluation& evaluation,
+ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const SegmentationScores& s,
                          const Tensor& one_picture) {
   ModelResult r;
   r.name = name;
@@ -153,7 +156,6 @@ ModelResult model_result(const std::string& name, ModelRole role, const Network&
   const Latency latency = measure_latency(network, one_picture);
   r.latency_ms = latency.median_ms;
   r.latency_p95_ms = latency.p95_ms;
-  const SegmentationScores& s = evaluation.scores;
   const ConfusionMatrix& pooled = s.pooled();
   r.accuracy = pooled.accuracy();
   for (int k = 0; k < pooled.classes(); ++k)

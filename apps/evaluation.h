@@ -18,10 +18,9 @@ namespace gf {
 // Names of segmentation_validation's values, for metrics.csv.
 std::vector<std::string> segmentation_value_names(const Dataset& dataset);
 
-struct Evaluation {
-  SegmentationScores scores;
-  std::vector<std::vector<Mask>> predictions;  // per case, per slice, at the file's size
-};
+// Called with each case as it is scored: its place in the list, and its class maps, one a slice at the file's size.
+using CaseUse = std::function<void(std::size_t index, const PreparedCase& c, const std::vector<Mask>& prediction,
+                                   const CaseScore& score)>;
 
 // The protocol of [eval] for data of these classes. Distances of pictures are in pixels whatever it says. Usage error
 // for a number of tolerances that fits no class list.
@@ -33,8 +32,10 @@ Config model_configuration(const NetworkFile& file, const std::string& model, co
 // Its data set, prepared as the model was trained to see it; refuses one of other classes.
 Dataset model_dataset(const NetworkFile& file, const std::string& model, Config& config);
 
-Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                            const Protocol& protocol, const Postprocessing& postprocessing = {});
+// Class maps are kept no longer than `use` sees them.
+SegmentationScores evaluate_network(const Network& network, const std::vector<PreparedCase>& cases,
+                                    const Dataset& dataset, const Protocol& protocol,
+                                    const Postprocessing& postprocessing = {}, const CaseUse& use = {});
 
 // What the truth itself would score after the way to the network's size and back: no network can be expected to do
 // better. Of cases that are resized or shrunk.
@@ -50,8 +51,8 @@ void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores,
 int evaluate_folders(const EvaluateFlags& flags);
 
 // The row of a report: scores pooled over the split, parameters, MACs and latency of one picture of this size.
-ModelResult model_result(const std::string& name, ModelRole role, const Network& network, const Evaluation& evaluation,
-                         const Tensor& one_picture);
+ModelResult model_result(const std::string& name, ModelRole role, const Network& network,
+                         const SegmentationScores& scores, const Tensor& one_picture);
 
 // The file to use of a run: best.gfm, else final.gfm. Throws where the run has neither.
 std::string best_or_final(const std::string& run_folder);

@@ -117,11 +117,11 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   for (const Split split : {Split::val, Split::test}) {
     const std::vector<PreparedCase> cases = load_cases(dataset, split);
     if (cases.empty()) continue;
-    const Evaluation e = evaluate_network(*file.network, cases, dataset, protocol);
+    const SegmentationScores e = evaluate_network(*file.network, cases, dataset, protocol);
     if (stop_requested()) return {};
     const bool test = split == Split::test;
-    scores[test ? "test" : "validation"] = means_of(e.scores);
-    scores[test ? "cases" : "val_cases"] = cases_of(e.scores);
+    scores[test ? "test" : "validation"] = means_of(e);
+    scores[test ? "cases" : "val_cases"] = cases_of(e);
     if (j.contains("parameters")) continue;
     const Tensor picture = image_batch(cases[0], 0, 1, dataset.preprocessing).to(device);
     const ModelResult r = model_result(row.id, ModelRole::student, *file.network, e, picture);

@@ -125,7 +125,9 @@ int main(int argc, char** argv) {
   sub->add_option("--set", evaluate.sets, "a.b=c lays one value over the configuration (repeatable)")
       ->allow_extra_args(false);
   sub->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
-  sub->add_option("-o,--output", evaluate.output, "Folder for summary.json, per_case.csv, per_class.csv");
+  sub->add_option(
+      "-o,--output", evaluate.output,
+      "Folder for summary.json, per_case.csv, per_class.csv; of a model also overlays.json, for graphflow report");
   add_postprocess_flags(*sub, evaluate.postprocess);
   sub->add_option("--tex", evaluate.tex, "Also write the tables here, in LaTeX");
   add_device_flag(*sub, evaluate.device);
@@ -159,6 +161,17 @@ int main(int argc, char** argv) {
                "  graphflow compare runs/nuclei_20 runs/nuclei_40 runs/nuclei_81 -o shares --metric dice --metric iou\n"
                "  graphflow compare runs/demo/teacher runs/demo/student runs/demo/graph_flow --split val");
   sub->callback([&] { code = compare_command(compare); });
+
+  ReportFlags report;
+  sub = app.add_subcommand("report",
+                           "Write the page of a run anew, from its folder: curves, scores with confidence intervals, "
+                           "worst and best cases, efficiency, settings");
+  sub->add_option("run", report.run, "Run folder of train, distill or paraphrase, in whatever state")->required();
+  sub->add_option("-o,--output", report.output, "HTML file (default: report.html of the run folder)");
+  add_examples(*sub,
+               "  graphflow report runs/brain/student\n"
+               "  graphflow report runs/try1 -o try1.html    # also while it trains");
+  sub->callback([&] { code = report_command(report); });
 
   SplitFlags split;
   sub = app.add_subcommand("split", "Divide a data set: a labelled share for semi-supervised training, or folds");

@@ -15,4 +15,13 @@ std::optional<nlohmann::json> read_json(const std::string& file, const std::stri
   return j;
 }
 
+nlohmann::json parse_json_file(const std::string& file, const std::string& remedy) {
+  std::ifstream in(file, std::ios::binary);
+  try {
+    return nlohmann::json::parse(in);
+  } catch (const nlohmann::json::exception& e) {
+    bad_data("broken file of a run", file, "JSON", e.what(), remedy);
+  }
+}
+
 }  // namespace gf

@@ -22,9 +22,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kParts[] = {"env.json",       "initial_weights.txt", "log.txt",    "metrics.csv", "metrics.jsonl",
-                                  "report.html",    "checkpoints",         "validation", "test",        "comparison.md",
-                                  "comparison.csv", "postprocess.json",    "config.toml"};
+constexpr const char* kParts[] = {"env.json",      "initial_weights.txt", "log.txt",        "metrics.csv",
+                                  "metrics.jsonl", "report.html",         "checkpoints",    "validation",
+                                  "test",          "comparison.md",       "comparison.csv", "postprocess.json",
+                                  "report.json",   "config.toml"};
 constexpr const char* kSubfolders[] = {"checkpoints", "validation", "test"};
 
 [[noreturn]] void usage(std::string what, std::string where, std::string found, std::string remedy) {

@@ -1,73 +1,24 @@
 #include "apps/run_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <numeric>
 
 #include <fmt/format.h>
 
+#include "apps/case_pictures.h"
 #include "apps/evaluation.h"
-#include "apps/metrics_log.h"
 #include "apps/report/comparison_table.h"
+#include "apps/report/fitting_picture.h"
 #include "apps/report/html_report.h"
 #include "apps/report/overlay.h"
+#include "apps/report_record.h"
+#include "apps/run_page.h"
 #include "data/layouts/brain.h"
 #include "distill/model_file.h"
 #include "engine/io/atomic_file.h"
 
 namespace gf {
 namespace {
-
-// Loss and validation curves of every entry that has a run folder.
-std::vector<LinePlot> curves(const std::vector<ReportEntry>& entries) {
-  LinePlot loss{.title = "Training loss", .x_label = "step", .y_label = "loss", .log_y = true};
-  LinePlot dice{.title = "Validation Dice", .x_label = "step", .y_label = "mean Dice", .y_low = 0, .y_high = 1};
-  std::vector<LinePlot> plots;
-  for (const ReportEntry& e : entries) {
-    if (e.run_folder.empty()) continue;
-    const MetricsTable table = read_metrics(e.run_folder + "/metrics.csv");
-    const auto series = [&](const std::string& column, const std::string& name) {
-      PlotSeries s{.name = name, .color = static_cast<int>(e.role)};
-      const auto at = std::find(table.columns.begin(), table.columns.end(), column);
-      if (at == table.columns.end()) return s;
-      const auto j = static_cast<std::size_t>(at - table.columns.begin());
-      for (std::size_t i = 0; i < table.steps.size(); ++i)
-        if (!std::isnan(table.values[i][j])) {
-          s.x.push_back(static_cast<double>(table.steps[i]));
-          s.y.push_back(table.values[i][j]);
-        }
-      return s;
-    };
-    loss.series.push_back(series("loss", e.name));
-    dice.series.push_back(series("val_dice", e.name));
-    if (e.role != ModelRole::distilled) continue;
-    LinePlot terms{.title = e.name + ": loss terms", .x_label = "step", .y_label = "weighted value", .log_y = true};
-    LinePlot shares{
-        .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
-    LinePlot norms{
-        .title = e.name + ": norm of each term's gradient", .x_label = "step", .y_label = "norm", .log_y = true};
-    int color = 0;
-    const std::string prefix = "share_";
-    for (const std::string& column : table.columns) {
-      if (!column.starts_with(prefix)) continue;
-      const std::string term = column.substr(prefix.size());
-      const auto add = [&](LinePlot& plot, const std::string& name) {
-        PlotSeries s = series(name, term);
-        s.color = color;
-        if (!s.x.empty()) plot.series.push_back(std::move(s));
-      };
-      add(terms, term);
-      add(shares, column);
-      add(norms, "norm_" + term);
-      ++color;
-    }
-    for (LinePlot* plot : {&terms, &shares, &norms})
-      if (!plot->series.empty()) plots.push_back(std::move(*plot));
-  }
-  if (!loss.series.empty()) plots.insert(plots.begin(), {std::move(loss), std::move(dice)});
-  return plots;
-}
 
 // Up to four slices or pictures with the most foreground, spread over the split.
 struct Chosen {
@@ -93,38 +44,60 @@ double picture_dice(const Mask& truth, const Mask& prediction, const Dataset& da
   return m.foreground_dice();
 }
 
-void add_overlays(ReportData& data, const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                  const std::vector<Evaluation>& evaluations) {
-  OverlayStyle style;
-  style.quarter_turns = dataset.volumes && dataset.preprocessing.slice_axis != 2 ? 1 : 0;
-  if (!cases.empty() && cases[0].full.w > 300) style.scale = 1;
-  data.overlay_columns = {"truth"};
-  for (const ModelResult& m : data.models) data.overlay_columns.push_back(m.name);
-  for (const Chosen& at : choose_pictures(cases)) {
-    const PreparedCase& c = cases[at.case_index];
-    const Picture picture = unfit(c.images[at.slice], c.full, dataset.preprocessing);  // as the network saw it
-    const std::string slice =
-        c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
-    OverlayRow row{c.id + slice, {{png_data_uri(draw_overlay(picture, c.truth[at.slice], style)), ""}}};
-    for (const Evaluation& e : evaluations) {
-      const Mask& mask = e.predictions[at.case_index][at.slice];
-      row.cells.push_back({png_data_uri(draw_overlay(picture, mask, style)),
-                           fmt::format("Dice {:.2f}", picture_dice(c.truth[at.slice], mask, dataset))});
+// Rows of pictures, a column the truth and one each model: filled while the models are scored, one after the other.
+class OverlayGrid {
+ public:
+  OverlayGrid(const std::vector<PreparedCase>& cases, const Dataset& dataset, std::size_t models)
+      : dataset_(dataset), chosen_(choose_pictures(cases)) {
+    style_.quarter_turns = quarter_turns(dataset);
+    if (!cases.empty() && cases[0].full.w > 300) style_.scale = 1;
+    const std::size_t pictures = std::max<std::size_t>(chosen_.size() * (models + 1), 1);
+    bytes_ = kBytes / pictures;
+    for (const Chosen& at : chosen_) {
+      const PreparedCase& c = cases[at.case_index];
+      const std::string slice =
+          c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
+      rows.push_back({c.id + slice, {{drawn(c, at.slice, c.truth[at.slice]), ""}}});
     }
-    data.overlays.push_back(std::move(row));
   }
-}
 
-void add_brain_reference(ReportData& data, const Dataset& dataset) {
+  std::vector<OverlayRow> rows;
+
+  void add(std::size_t index, const PreparedCase& c, const std::vector<Mask>& prediction) {
+    for (std::size_t r = 0; r < chosen_.size(); ++r) {
+      if (chosen_[r].case_index != index) continue;
+      const std::size_t slice = chosen_[r].slice;
+      rows[r].cells.push_back({drawn(c, slice, prediction[slice]),
+                               fmt::format("Dice {:.2f}", picture_dice(c.truth[slice], prediction[slice], dataset_))});
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBytes = 1'000'000;  // of all of them: half a page
+  static constexpr std::int64_t kSide = 512;
+
+  std::string drawn(const PreparedCase& c, std::size_t slice, const Mask& mask) const {
+    const Picture picture = unfit(c.images[slice], c.full, dataset_.preprocessing);  // as the network saw it
+    const Bytes8 whole = draw_overlay(picture, mask, style_);
+    return fitting_png(kSide, bytes_, [&](std::int64_t side) { return shrunk_to(whole, side); });
+  }
+
+  const Dataset& dataset_;
+  std::vector<Chosen> chosen_;
+  OverlayStyle style_;
+  std::size_t bytes_ = 0;
+};
+
+ReferenceRow brain_reference(const Dataset& dataset) {
   const ConfusionMatrix mirror = brain_mirror_reference(dataset);
   ReferenceRow row{"copying the mirrored label", {}, {mirror.foreground_dice(), mirror.foreground_iou(), kUnknown}};
   for (int k = 0; k < mirror.classes(); ++k) row.per_class.push_back({mirror.dice(k), mirror.iou(k), kUnknown});
-  data.references.push_back(std::move(row));
-  data.notes.push_back(
-      "One person's head: sagittal slices of the left half train, the right half is tested, so train and test are "
-      "not independent. Copying the label of the mirrored slice (181 - i) is the reference any network here must "
-      "be held against; it is strong because both halves belong to the same person.");
+  return row;
 }
+constexpr const char* kBrainNote =
+    "One person's head: sagittal slices of the left half train, the right half is tested, so train and test are "
+    "not independent. Copying the label of the mirrored slice (181 - i) is the reference any network here must "
+    "be held against; it is strong because both halves belong to the same person.";
 
 // A network that takes one size of picture has its pictures padded to that, whatever the others' see.
 Dataset seen_by(const Network& network, Dataset dataset) {
@@ -138,50 +111,64 @@ Dataset seen_by(const Network& network, Dataset dataset) {
 
 }  // namespace
 
-ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
-                      const Config& config, const Device& device) {
+void report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
+                const Config& config, const Device& device) {
   Split split = Split::test;
   if (samples_of(dataset, split).empty()) split = Split::val;
+  const std::string tables = split == Split::test ? folder.test() : folder.validation();
   const std::vector<PreparedCase> cases = load_cases(dataset, split);
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
-  ReportData data;
-  data.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
-  data.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split),
-                              samples_of(dataset, split).size());
-  data.class_names = dataset.class_names;
-  data.distance_unit = protocol.unit();
-  data.score_notes = protocol_notes(protocol, dataset.class_names);
-  if (split == Split::val)
-    data.warnings.push_back(
-        "The data set has no test split: these are validation scores, and the checkpoint was chosen on them.");
-  std::vector<Evaluation> evaluations;
+  ReportRecord record;
+  record.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
+  record.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split),
+                                samples_of(dataset, split).size());
+  record.notes = {kPooledNote};
+  if (split == Split::val) record.warnings.push_back(kValidationOnly);
+  record.overlay_columns = {"truth"};
+
+  ReportData compared;  // what the tables of comparison.csv and .md take
+  compared.class_names = dataset.class_names;
+  compared.distance_unit = protocol.unit();
+  OverlayGrid grid(cases, dataset, entries.size());
+  CaseGallery gallery;
   for (const ReportEntry& e : entries) {
+    const bool last = &e == &entries.back();
     const NetworkFile file = load_network(e.checkpoint, device);
     const Dataset seen = seen_by(*file.network, dataset);
-    evaluations.push_back(evaluate_network(*file.network, cases, seen, protocol));
+    const SegmentationScores scores = evaluate_network(
+        *file.network, cases, seen, protocol, {},
+        [&](std::size_t i, const PreparedCase& c, const std::vector<Mask>& prediction, const CaseScore& score) {
+          grid.add(i, c, prediction);
+          if (last) add_to_gallery(gallery, i, c, prediction, score, seen);
+        });
     const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, seen.preprocessing).to(device);
-    data.models.push_back(model_result(e.name, e.role, *file.network, evaluations.back(), one));
+    compared.models.push_back(model_result(e.name, e.role, *file.network, scores, one));
     const auto it = file.entries.find("config");
-    if (it != file.entries.end()) data.configs.emplace_back(e.name, it->second);
+    const bool own = e.run_folder == folder.path();
+    record.models.push_back({e.name, e.role,
+                             own                    ? "."
+                             : e.run_folder.empty() ? ""
+                                                    : std::filesystem::absolute(e.run_folder).string(),
+                             it == file.entries.end() ? "" : it->second});
+    record.overlay_columns.push_back(e.name);
+    if (!last) continue;
+    write_scores(tables, scores);
+    write_case_pictures(tables, gallery);
+    const std::vector<PreparedCase> validation =
+        split == Split::test ? load_cases(dataset, Split::val) : std::vector<PreparedCase>();
+    if (!validation.empty())
+      write_scores(folder.validation(), evaluate_network(*file.network, validation, dataset, protocol));
   }
-  write_scores(split == Split::test ? folder.test() : folder.validation(), evaluations.back().scores);
-  if (split == Split::test && !samples_of(dataset, Split::val).empty()) {
-    const NetworkFile last = load_network(entries.back().checkpoint, device);
-    const Evaluation validation = evaluate_network(*last.network, load_cases(dataset, Split::val), dataset, protocol);
-    write_scores(folder.validation(), validation.scores);
+  if (dataset.layout == "brain") {
+    compared.references.push_back(brain_reference(dataset));
+    record.notes.push_back(kBrainNote);
   }
-  data.notes.push_back(
-      "Dice and IoU are pooled over all pixels of the split, at the file's resolution; means are over the classes but "
-      "background. Checkpoints were chosen on the validation split.");
-  if (dataset.layout == "brain") add_brain_reference(data, dataset);
-  data.curves = curves(entries);
-  add_overlays(data, cases, dataset, evaluations);
-  data.environment = read_environment();
-  write_html_report(folder.report_file(), data);
-  write_file_atomically(folder.path() + "/comparison.md", comparison_markdown(data));
-  write_file_atomically(folder.path() + "/comparison.csv", comparison_csv(data));
-  fmt::print("{}\nreport: {}\n", comparison_markdown(data), folder.report_file());
-  return data;
+  record.overlays = std::move(grid.rows);
+  write_file_atomically(folder.path() + "/comparison.md", comparison_markdown(compared));
+  write_file_atomically(folder.path() + "/comparison.csv", comparison_csv(compared));
+  write_report_record(folder.path(), record);
+  write_html_report(folder.report_file(), read_run(folder.path()));
+  fmt::print("{}\nreport: {}\n", comparison_markdown(compared), folder.report_file());
 }
 
 }  // namespace gf

@@ -19,9 +19,9 @@ struct ReportEntry {
 };
 
 // Scores every entry on the device on the test split (validation where there is no test split), writes test/ and
-// validation/ of the folder for the last entry, report.html, comparison.md and comparison.csv there, prints the table
-// and returns what the report shows.
-ReportData report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
-                      const Config& config, const Device& device);
+// validation/ of the folder for the last entry, comparison.md, comparison.csv and report.json there, then the page from
+// them as `graphflow report` does (run_page.h), and prints the table.
+void report_run(const RunFolder& folder, const Dataset& dataset, const std::vector<ReportEntry>& entries,
+                const Config& config, const Device& device);
 
 }  // namespace gf

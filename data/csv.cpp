@@ -1,6 +1,8 @@
 #include "data/csv.h"
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 
 #include "data/gz_stream.h"
 #include "kernels/error.h"
@@ -90,6 +92,16 @@ std::size_t CsvTable::column(const std::string& column) const {
     bad_data("CSV file lacks a column", path_, "a column \"" + column + "\"", all);
   }
   return static_cast<std::size_t>(found - names_.begin());
+}
+
+double CsvTable::number(std::size_t row, const std::string& column) const {
+  const std::string& text = at(row, this->column(column));
+  if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double v = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  if (error != std::errc() || end != text.data() + text.size())
+    bad_data("bad CSV file", path_ + " line " + std::to_string(line(row)) + ", " + column, "a number", text);
+  return v;
 }
 
 std::string csv_field(const std::string& text) {

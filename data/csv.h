@@ -16,7 +16,8 @@ class CsvTable {
   // Error naming the columns there are when `column` is not among them.
   std::size_t column(const std::string& column) const;
   const std::string& at(std::size_t row, std::size_t column) const { return cells_[row][column]; }
-  std::size_t line(std::size_t row) const { return lines_[row]; }  // 1-based line in the file, for messages
+  double number(std::size_t row, const std::string& column) const;  // NaN where it is empty; bad_data for other text
+  std::size_t line(std::size_t row) const { return lines_[row]; }   // 1-based line in the file, for messages
   const std::string& path() const { return path_; }
 
  private:

@@ -6,12 +6,11 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "apps/compare/read_rows.h"
 #include "apps/config.h"
+#include "apps/json_file.h"
 #include "apps/session.h"
 #include "data/csv.h"
 #include "kernels/error.h"
@@ -22,21 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr const char* kRemedy = "write it anew with graphflow evaluate -o";
+
 struct RunRecord {
   std::string folder;
   Config config;
   RunRow row;
   bool distilled() const { return row.role == ModelRole::distilled; }
 };
-
-json read_json(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  try {
-    return json::parse(in);
-  } catch (const json::exception& e) {
-    bad_data("broken file of a run", path, "JSON", e.what(), "write it anew with graphflow evaluate -o");
-  }
-}
 
 double number(const json& object, const char* key) {
   const auto at = object.find(key);
@@ -46,16 +38,6 @@ double number(const json& object, const char* key) {
 std::string text(const json& object, const char* key) {
   const auto at = object.find(key);
   return at != object.end() && at->is_string() ? at->get<std::string>() : "";
-}
-
-double csv_number(const CsvTable& table, std::size_t row, const std::string& column) {
-  const std::string& text = table.at(row, table.column(column));
-  if (text.empty()) return kUnknown;
-  try {
-    return std::stod(text);
-  } catch (const std::exception&) {
-    bad_data("bad CSV file", fmt::format("{} line {}, {}", table.path(), table.line(row), column), "a number", text);
-  }
 }
 
 // A case's score: the mean over its classes where that is defined.
@@ -72,7 +54,7 @@ std::vector<RunCase> read_cases(const std::string& path) {
     if (!sums.contains(id)) order.push_back(id);
     for (const char* metric : {"dice", "iou", "hd95", "assd", "nsd"}) {
       if (!table.has(metric)) continue;  // scores of before there was one
-      const double v = csv_number(table, row, metric);
+      const double v = table.number(row, metric);
       Sum& s = sums[id][metric];
       if (!std::isnan(v)) s = {s.sum + v, s.n + 1};
     }
@@ -91,7 +73,7 @@ RunScores read_scores(const std::string& folder, RunRow& row) {
   RunScores s;
   const std::string file = folder + "/summary.json";
   if (!fs::exists(file)) return s;
-  const json summary = read_json(file);
+  const json summary = parse_json_file(file, kRemedy);
   if (!summary.is_object() || !summary.contains("foreground_mean"))
     bad_data("not scores of graphflow evaluate", file, "\"foreground_mean\"", "none");
   const json& mean = summary["foreground_mean"];
@@ -113,9 +95,9 @@ void read_size(const std::string& folder, RunRow& row) {
   const CsvTable table = CsvTable::read(file);
   for (std::size_t i = 0; i < table.rows(); ++i) {
     if (table.at(i, table.column("class")) != "mean" || table.at(i, table.column("role")) == "reference") continue;
-    row.parameters = csv_number(table, i, "parameters");
-    row.macs = csv_number(table, i, "macs");
-    row.latency_ms = csv_number(table, i, "latency_ms");
+    row.parameters = table.number(i, "parameters");
+    row.macs = table.number(i, "macs");
+    row.latency_ms = table.number(i, "latency_ms");
   }
 }
 
@@ -165,7 +147,7 @@ RunRecord read_record(const std::string& folder) {
     row.method = method_name(c.distill);
   }
   if (fs::exists(folder + "/env.json")) {
-    const json env = read_json(folder + "/env.json");
+    const json env = parse_json_file(folder + "/env.json", kRemedy);
     row.device = text(env, "device");
     row.version = text(env, "graphflow");
     const std::string threads = text(env, "threads");

@@ -13,5 +13,7 @@ std::string model_table(const ReportData& data);       // size, speed, mean scor
 std::string per_class_tables(const ReportData& data);  // Dice, IoU and HD95, a column a class
 std::string plain_table(const ReportTable& table);
 std::string overlay_grid(const ReportData& data);
+std::string case_gallery(const ReportData& data);    // worst and best cases
+std::string interval_table(const ReportData& data);  // means over cases with confidence intervals
 
 }  // namespace gf

@@ -60,10 +60,13 @@ std::string details(const std::string& title, const std::string& html) {
   return "<details><summary>" + html_escape(title) + "</summary>" + html + "</details>\n";
 }
 
+// Values are sentences rather than numbers: they wrap.
 std::string environment_table(const ReportData& data) {
-  ReportTable table;
-  for (const auto& [name, value] : data.environment) table.rows.push_back({name, value});
-  return table.rows.empty() ? "" : plain_table(table);
+  if (data.environment.empty()) return {};
+  std::string s = "<div class=\"card\"><table class=\"facts\"><tbody>\n";
+  for (const auto& [name, value] : data.environment)
+    s += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", html_escape(name), html_escape(value));
+  return s + "</tbody></table></div>\n";
 }
 
 std::string score_notes(const ReportData& data) {
@@ -77,9 +80,12 @@ std::string score_notes(const ReportData& data) {
 std::string html_report(const ReportData& data) {
   std::string s;
   if (!data.models.empty()) {
-    s += html_section("Models", model_table(data));
+    s += html_section("Scores and efficiency", model_table(data));
     s += html_section("Per class", "<div class=\"stack\">" + dice_chart(data) + per_class_tables(data) + "</div>\n");
   }
+  const std::string whose = data.models.size() > 1 ? ": " + data.models.back().name : "";
+  s += html_section("Spread over cases" + whose, interval_table(data));
+  s += html_section("Worst and best cases" + whose, case_gallery(data));
   if (!data.overlays.empty()) s += html_section("Cases", overlay_grid(data));
   s += html_section("Training", curve_grid(data));
   for (const ReportTable& table : data.tables) {
@@ -89,7 +95,8 @@ std::string html_report(const ReportData& data) {
   }
   std::string setting;
   for (const auto& [name, text] : data.configs)
-    setting += details("Configuration: " + name, "<pre>" + html_escape(text) + "</pre>");
+    setting += details("Settings: " + name, "<pre>" + html_escape(text) + "</pre>");
+  if (!data.log_end.empty()) setting += details("End of log.txt", "<pre>" + html_escape(data.log_end) + "</pre>");
   if (const std::string table = environment_table(data); !table.empty()) setting += "<h3>Environment</h3>\n" + table;
   s += html_section("How it was run", setting);
   return html_page({data.title, data.subtitle, data.notes, data.warnings, key_figures(data), s,

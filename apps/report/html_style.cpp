@@ -43,7 +43,7 @@ td .gain { display:block; font-size:.76rem; line-height:1.2; font-weight:400; }
 .up { color:var(--good); } .down { color:var(--bad); }
 .role { color:var(--muted); font-weight:400; font-size:.83rem; display:block; line-height:1.2; }
 .plots { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr)); gap:.9rem; }
-svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .plots svg { min-width:340px; }
+svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .plots svg { min-width:300px; }
 .stack > * + * { margin-top:.9rem; }
 .cases { display:grid; gap:.55rem .7rem; align-items:start; }
 .cases figure { margin:0; } .cases img { display:block; width:100%; border-radius:8px; background:#000; }
@@ -53,6 +53,11 @@ svg { display:block; width:100%; height:auto; } .wide svg { min-width:640px; } .
 .thumbs { display:grid; grid-template-columns:repeat(auto-fill,minmax(130px,1fr)); gap:.8rem; align-items:start; }
 .thumbs figure { margin:0; } .thumbs img { display:block; width:100%; border-radius:8px; background:#000; image-rendering:auto; }
 .thumbs figcaption { font-size:.8rem; color:var(--muted); padding-top:.2rem; overflow-wrap:anywhere; line-height:1.35; }
+.gallery { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,270px),1fr)); gap:.8rem; align-items:start; }
+.gallery figure { margin:0; } .gallery img { display:block; width:100%; border-radius:8px; background:#000; }
+.gallery figcaption { font-size:.84rem; padding-top:.25rem; overflow-wrap:anywhere; line-height:1.35; font-variant-numeric:tabular-nums; }
+.facts td { text-align:left; white-space:normal; overflow-wrap:anywhere; } .facts tbody th { min-width:0; vertical-align:top; }
+.card > h3:first-child { margin-top:0; } .ring { border:1px solid var(--axis); }
 ul.findings { margin:.2rem 0 0; padding-left:1.15rem; font-size:.92rem; } .findings li { overflow-wrap:anywhere; margin:.15rem 0; }
 .legend { display:flex; flex-wrap:wrap; gap:.3rem 1.1rem; margin-top:.9rem; font-size:.86rem; }
 .legend span { display:inline-flex; align-items:center; gap:.4rem; }
@@ -61,7 +66,7 @@ summary { cursor:pointer; padding:.7rem 1.15rem; font-weight:600; }
 pre { margin:0; padding:.2rem 1.15rem 1rem; overflow-x:auto; font:.82rem/1.5 ui-monospace,"Cascadia Mono",Menlo,Consolas,monospace; }
 footer { margin-top:3rem; padding-top:1rem; border-top:1px solid var(--line); color:var(--muted); font-size:.86rem; }
 @media (max-width:600px) { main { padding-top:1.5rem; } h1 { font-size:1.5rem; } .card { padding:.8rem; } .figures .value { font-size:1.6rem; }
-  .figures { grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); } tbody th { white-space:normal; min-width:8rem; } }
+  .figures { grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); } tbody th { white-space:normal; min-width:8rem; } .facts tbody th { min-width:0; } }
 @media print { :root { --page:#fff; } .card, details { break-inside:avoid; } }
 )css";
 }

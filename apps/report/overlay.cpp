@@ -96,6 +96,11 @@ Palette class_palette(int classes) {
   return palette;
 }
 
+Mask turned(Mask mask, int quarter_turns) {
+  for (int i = 0; i < (quarter_turns % 4 + 4) % 4; ++i) mask = turn(mask);
+  return mask;
+}
+
 Bytes8 draw_overlay(const Picture& original, const Mask& original_mask, const OverlayStyle& style) {
   const bool bare = original_mask.values.empty();
   if (!bare && (original.h != original_mask.h || original.w != original_mask.w)) {
@@ -103,11 +108,8 @@ Bytes8 draw_overlay(const Picture& original, const Mask& original_mask, const Ov
          std::to_string(original_mask.h) + " x " + std::to_string(original_mask.w));
   }
   Picture p = original;
-  Mask mask = original_mask;
-  for (std::int64_t i = 0; i < (style.quarter_turns % 4 + 4) % 4; ++i) {
-    p = turn(p);
-    if (!bare) mask = turn(mask);
-  }
+  for (int i = 0; i < (style.quarter_turns % 4 + 4) % 4; ++i) p = turn(p);
+  const Mask mask = bare ? Mask() : turned(original_mask, style.quarter_turns);
   const Stretch stretch(style.range ? *style.range : display_range(p.pixels));
   const std::int64_t scale = std::max(style.scale, 1);
   Bytes8 out{p.h * scale, p.w * scale, 3, {}};

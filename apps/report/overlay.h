@@ -26,6 +26,8 @@ struct OverlayStyle {
   int quarter_turns = 0;  // counter-clockwise: 1 shows a sagittal or coronal slice (y or x, z) with the head upright
 };
 
+Mask turned(Mask mask, int quarter_turns);  // counter-clockwise
+
 // Values from which to which a picture is stretched: its least and largest, 0.5 % at both ends cut off.
 std::array<double, 2> display_range(std::span<const float> values);
 

@@ -2,7 +2,19 @@
 
 #include <algorithm>
 
+#include "kernels/error.h"
+
 namespace gf {
+
+const char* name_of(ModelRole role) {
+  return role == ModelRole::teacher ? "teacher" : role == ModelRole::student ? "student" : "distilled";
+}
+
+ModelRole parse_role(const std::string& name, const std::string& file) {
+  for (const ModelRole role : {ModelRole::teacher, ModelRole::student, ModelRole::distilled})
+    if (name == name_of(role)) return role;
+  bad_data("unknown role of a model", file, "teacher, student or distilled", name);
+}
 
 const ModelResult* find_role(const ReportData& data, ModelRole role) {
   const auto it =

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "apps/report/case_gallery.h"
 #include "apps/report/svg_plot.h"
+#include "data/metrics/confidence.h"
 
 namespace gf {
 
@@ -18,6 +20,8 @@ struct Scores {
 
 // What a model is in the comparison: it orders the colours and says whose gain over whom is shown.
 enum class ModelRole { teacher, student, distilled };  // student: trained alone, the baseline of the distilled ones
+const char* name_of(ModelRole role);                   // of the files
+ModelRole parse_role(const std::string& name, const std::string& file);  // bad_data for another word
 
 struct ModelResult {
   std::string name;
@@ -53,6 +57,20 @@ struct ReportTable {
   std::vector<std::vector<std::string>> rows;  // the first column is text, the others are set as numbers
 };
 
+// Means over cases, a row a class.
+struct IntervalMeasure {
+  std::string title;
+  int digits = 3;
+};
+struct IntervalTable {
+  struct Row {
+    std::string name;
+    std::vector<MeanInterval> values;  // one a measure; the first one's n is the row's number of cases
+  };
+  std::vector<IntervalMeasure> measures;
+  std::vector<Row> rows;
+};
+
 struct ReportData {
   std::string title, subtitle;
   std::vector<std::string> notes;        // about the data set: what it is, how it was split
@@ -62,12 +80,16 @@ struct ReportData {
   std::vector<std::string> score_notes;  // how the scores were made: protocol, formulas
   std::vector<ModelResult> models;
   std::vector<ReferenceRow> references;
+  IntervalTable intervals;               // of the run's own model
+  std::vector<GalleryCase> worst, best;  // likewise
+  std::string gallery_note;              // why pictures are missing
   std::vector<LinePlot> curves;
   std::vector<std::string> overlay_columns;
   std::vector<OverlayRow> overlays;
   std::vector<ReportTable> tables;
   std::vector<std::pair<std::string, std::string>> configs;      // name, TOML text
   std::vector<std::pair<std::string, std::string>> environment;  // as in env.json
+  std::string log_end;                                           // of a run that has not ended
 };
 
 // The model a distilled one is compared with, and the teacher; null where the report has none.

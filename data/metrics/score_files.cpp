@@ -55,6 +55,18 @@ std::string measure_items(const Value& value, bool with_surface = true) {
   return s;
 }
 
+// Of one class: [low, high] by the keys of measures(), null where there is no interval.
+template <class Interval>
+std::string interval_items(const Interval& interval) {
+  std::string s;
+  for (const Measure& m : measures()) {
+    const MeanInterval i = interval(m.value);
+    s += fmt::format("{}\"{}\": {}", s.empty() ? "" : ", ", m.key,
+                     std::isnan(i.low) ? "null" : fmt::format("[{}, {}]", json_number(i.low), json_number(i.high)));
+  }
+  return "{" + s + "}";
+}
+
 struct Counts {
   double tp = 0, fp = 0, fn = 0, tn = 0;
 
@@ -88,7 +100,7 @@ Counts mean_counts(const SegmentationScores& scores, int id) {
   return Counts().add({scores.pooled(), id}, std::max<double>(1, double(scores.cases().size())));
 }
 
-std::string foreground_mean(const SegmentationScores& scores) {
+std::string foreground_json(const SegmentationScores& scores) {
   Counts counts;
   const int foreground = scores.pooled().classes() - 1;
   for (int id = 1; id <= foreground; ++id) counts.add(mean_counts(scores, id), foreground);
@@ -173,7 +185,7 @@ void SegmentationScores::write_summary_json(const std::string& path) const {
     failed += fmt::format("{}{{\"case\": {}, \"error\": {}}}", failed.empty() ? "" : ", ", json_string(f.id),
                           json_string(f.error));
   std::string out = "{\n";
-  out += fmt::format("  \"foreground_mean\": {},\n", foreground_mean(*this));
+  out += fmt::format("  \"foreground_mean\": {},\n", foreground_json(*this));
   out += fmt::format("  \"mean\": {},\n", by_class(classes, [&](int id) {
                        return class_json([&](double ClassScore::*value) { return over_cases(id, value).mean; },
                                          mean_counts(*this, id));
@@ -182,6 +194,11 @@ void SegmentationScores::write_summary_json(const std::string& path) const {
                        return "{" +
                               measure_items([&](double ClassScore::*value) { return over_cases(id, value).std; }) + "}";
                      }));
+  out += fmt::format("  \"ci95\": {},\n", by_class(classes, [&](int id) {
+                       return interval_items([&](double ClassScore::*value) { return interval(id, value); });
+                     }));
+  out += fmt::format("  \"foreground_ci95\": {},\n",
+                     interval_items([&](double ClassScore::*value) { return foreground_interval(value); }));
   out += fmt::format("  \"pooled\": {},\n", by_class(classes, [&](int id) {
                        const ClassScore s = pooled_score(id);
                        return "{" + measure_items([&](double ClassScore::*value) { return s.*value; }, false) + "}";

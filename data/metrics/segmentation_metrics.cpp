@@ -76,6 +76,12 @@ const char* name_of(ClassStatus s) {
   }
 }
 
+double foreground_mean(const CaseScore& score, double ClassScore::*value) {
+  Mean mean;
+  for (std::size_t id = 1; id < score.classes.size(); ++id) mean.add(score.classes[id].*value);
+  return mean.value();
+}
+
 void SegmentationScores::add(CaseScore score) {
   pooled_.add(score.confusion);
   cases_.push_back(std::move(score));
@@ -107,6 +113,18 @@ MeasureSummary SegmentationScores::over_cases(int id, double ClassScore::*value)
   return {mean.value(), mean.deviation(), mean.n};
 }
 
+MeanInterval SegmentationScores::interval(int id, double ClassScore::*value) const {
+  std::vector<double> values;
+  for (const CaseScore& c : cases_) values.push_back(c.classes.at(id).*value);
+  return mean_interval95(values);
+}
+
+MeanInterval SegmentationScores::foreground_interval(double ClassScore::*value) const {
+  std::vector<double> values;
+  for (const CaseScore& c : cases_) values.push_back(foreground_mean(c, value));
+  return mean_interval95(values);
+}
+
 ClassScore SegmentationScores::pooled_score(int id) const { return overlap_score(pooled_, id); }
 
 double SegmentationScores::score(int id, double ClassScore::*value) const {
@@ -117,11 +135,7 @@ double SegmentationScores::mean(double ClassScore::*value) const {
   const int classes = pooled_.classes();
   Mean mean;
   if (protocol_.averaging == Averaging::classes_then_cases) {
-    for (const CaseScore& c : cases_) {
-      Mean of_case;
-      for (int id = 1; id < classes; ++id) of_case.add(c.classes.at(id).*value);
-      mean.add(of_case.value());
-    }
+    for (const CaseScore& c : cases_) mean.add(foreground_mean(c, value));
     return mean.value();
   }
   const bool background = protocol_.averaging == Averaging::pooled && value == &ClassScore::iou;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/metrics/confidence.h"
 #include "data/metrics/confusion.h"
 #include "data/metrics/protocol.h"
 #include "data/picture.h"
@@ -50,6 +51,9 @@ struct ScoreOptions {
   Protocol protocol = protocols()[0];
 };
 
+// Over the foreground classes where it is not NaN; NaN where there is none.
+double foreground_mean(const CaseScore& score, double ClassScore::*value);
+
 // Class maps of one case, slice by slice, all of one size.
 CaseScore score_case(const std::string& id, int classes, const std::vector<Mask>& truth,
                      const std::vector<Mask>& prediction, const ScoreOptions& options);
@@ -89,6 +93,9 @@ class SegmentationScores {
   const ConfusionMatrix& pooled() const { return pooled_; }
   ClassSummary summary(int id) const;
   MeasureSummary over_cases(int id, double ClassScore::*value) const;
+  // 95 % confidence intervals of means over cases (confidence.h): of a class, and of each case's mean over its classes.
+  MeanInterval interval(int id, double ClassScore::*value) const;
+  MeanInterval foreground_interval(double ClassScore::*value) const;
   ClassScore pooled_score(int id) const;  // of all cases' pixels together; no distances
   // What the protocol reports: of a class, and of all foreground classes.
   double score(int id, double ClassScore::*value) const;
@@ -103,8 +110,8 @@ class SegmentationScores {
   // class_id,class,dice,dice_std,dice_pooled,iou,iou_pooled,hd95,n,hd95_n,both_empty,missed,false_alarm, then the other
   // measures: means over cases, _pooled where there is one; nsd_tolerance,unit,protocol.
   void write_per_class_csv(const std::string& path) const;
-  // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, counts, class_names, protocol,
-  // failed); NaN and infinity are null.
+  // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, ci95, counts, class_names, protocol,
+  // failed); NaN and infinity are null, as is the interval of fewer than two cases.
   void write_summary_json(const std::string& path) const;
 
  private:

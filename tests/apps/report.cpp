@@ -39,7 +39,7 @@ TEST_CASE("the report is one well-formed file that needs nothing else") {
   CHECK(!contains(html, "@import"));
   CHECK(!contains(html, "url("));
   CHECK(count(html, "src=\"") == count(html, "src=\"data:image/png;base64,"));
-  CHECK(count(html, "src=\"") == 12);
+  CHECK(count(html, "src=\"") == 14);
   CHECK(contains(html, "prefers-color-scheme: dark"));
   CHECK(count(html, "<svg") == 3);
 }
@@ -57,6 +57,10 @@ TEST_CASE("the report shows what it was given") {
   CHECK(contains(html, "k = 3  # &lt;odd&gt;"));
   CHECK(contains(html, "a processor with 2 cores &amp; AVX2"));
   CHECK(contains(html, "For research only"));
+  CHECK(contains(html, "<strong>Dice 0.412</strong> · case 7, slice 31"));
+  CHECK(contains(html, "0.700<span class=\"gain muted\">0.612 to 0.788</span>"));
+  CHECK(contains(html, "4.25<span class=\"gain muted\">–, n = 1</span>"));
+  CHECK(html.find("Worst</h3>") < html.find("Best</h3>"));
 }
 
 TEST_CASE("names and texts cannot break the page") {
@@ -68,6 +72,8 @@ TEST_CASE("names and texts cannot break the page") {
   r.curves[0].series[0].name = r.overlay_columns[0] = r.overlays[0].cells[0].caption = evil;
   r.configs[0] = {evil, evil};
   r.environment[0] = {evil, evil};
+  r.intervals.measures[0].title = r.intervals.rows[0].name = r.worst[0].name = r.best[0].place = evil;
+  r.gallery_note = r.log_end = evil;
   r.tables[0] = {evil, evil, {evil, evil}, {{evil, evil}}};
   const std::string html = html_report(r);
   CHECK(markup_fault(without_style(html)) == "");
@@ -122,12 +128,34 @@ TEST_CASE("the CSV has a row a class and model, with full numbers and empty cell
   std::size_t rows = 0;
   for (std::size_t begin = 0; begin < text.size(); ++rows) {
     const std::size_t end = text.find('\n', begin);
-    CHECK(count(std::string_view(text).substr(begin, end - begin), ",") == 9);
+    CHECK(count(std::string_view(text).substr(begin, end - begin), ",") == 10);
     begin = end + 1;
   }
   CHECK(rows == 1 + 4 * 10);
   CHECK(contains(text, "Mobile U-Net,student,insula,0.58,"));
   CHECK(contains(text, "Mobile U-Net,student,mean,0.73,"));
-  CHECK(contains(text, "mirrored label,reference,mean,0.842,0.73,,,,,\n"));
+  CHECK(contains(text, "mirrored label,reference,mean,0.842,0.73,,,,,,\n"));
   CHECK(!contains(text, "nan"));
+}
+
+TEST_CASE("comparison.csv is read back as it was written, and without its last column") {
+  const TemporaryFolder folder;
+  const ReportData written = sample_report();
+  write_text(folder / "comparison.csv", comparison_csv(written));
+  ReportData read;
+  read_comparison_csv(folder / "comparison.csv", read);
+  CHECK(read.class_names == written.class_names);
+  CHECK(comparison_csv(read) == comparison_csv(written));
+  CHECK(read.models[0].latency_p95_ms == written.models[0].latency_p95_ms);
+
+  write_text(folder / "old.csv",
+             "name,role,class,dice,iou,hd95,accuracy,parameters,macs,latency_ms\na,teacher,mean,1,1,inf,1,99,98,97\n");
+  read_comparison_csv(folder / "old.csv", read);
+  REQUIRE(read.models.size() == 1);
+  CHECK(read.models[0].role == ModelRole::teacher);
+  CHECK(read.models[0].latency_ms == 97);
+  CHECK(std::isnan(read.models[0].latency_p95_ms));
+  CHECK(std::isinf(read.models[0].mean.hd95));
+  write_text(folder / "bad.csv", "name,role,class,dice,iou,hd95\na,pupil,mean,1,1,1x\n");
+  CHECK(contains(error_of([&] { read_comparison_csv(folder / "bad.csv", read); }), "3: bad CSV file"));
 }

@@ -125,6 +125,13 @@ ReportData sample_report() {
     }
     r.overlays.push_back(row);
   }
+  r.intervals.measures = {{"Dice", 3}, {"HD95, mm", 2}};
+  r.intervals.rows = {{"frontal", {{0.7, 0.612, 0.788, 5}, {3.5, 1.25, 5.75, 5}}},
+                      {"insula", {{0.6, 0.512, 0.688, 5}, {4.25, kUnknown, kUnknown, 1}}}};
+  const std::string picture =
+      png_data_uri(draw_overlay(sample_picture(60, 60), sample_mask(60, 60, 3, 0.1), OverlayStyle()));
+  r.worst = {{6, "case 7", 0.412, "slice 31", picture}};
+  r.best = {{2, "case 3", 0.913, "slice 40", picture}};
   r.tables = {{"Loss terms",
                "Value and share of the gradient (norm of one term's gradient over the sum of all norms), first batch "
                "of the last epoch.",
