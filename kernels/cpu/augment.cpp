@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/augment_checks.h"
 #include "kernels/gamma_power.h"
@@ -65,32 +66,54 @@ void mirror(const Mirrored<T>& from, const Image<T>& to) {
   }
 }
 
+// Where the pixels of one row of the result come from: computed apart from the gathering, so that it is vectorised.
+struct SourceRow {
+  explicit SourceRow(std::int64_t w) : v(w), u(w), near_v(w), near_u(w), fv(w), fu(w) {}
+  std::vector<std::int32_t> v, u, near_v, near_u;  // the upper left of four pixels, the nearest one
+  std::vector<float> fv, fu;                       // bilinear weights of the lower and of the right ones
+
+  void compute(const PictureChange& how, double dy, double middle_y, double middle_x) {
+    const double cosine = how.cosine, sine = how.sine, cosine_dy = cosine * dy, sine_dy = sine * dy;
+    std::int32_t *const to_v = v.data(), *const to_u = u.data(), *const to_nv = near_v.data(),
+                        *const to_nu = near_u.data();
+    float *const to_fv = fv.data(), *const to_fu = fu.data();
+    const auto width = static_cast<std::int32_t>(v.size());
+#pragma omp simd
+    for (std::int32_t x = 0; x < width; ++x) {
+      const double dx = static_cast<double>(x) - middle_x;
+      const double at_v = cosine_dy - sine * dx + middle_y, at_u = sine_dy + cosine * dx + middle_x;
+      const double floor_v = std::floor(at_v), floor_u = std::floor(at_u);
+      to_v[x] = static_cast<std::int32_t>(floor_v), to_u[x] = static_cast<std::int32_t>(floor_u);
+      to_fv[x] = static_cast<float>(at_v - floor_v), to_fu[x] = static_cast<float>(at_u - floor_u);
+      to_nv[x] = static_cast<std::int32_t>(std::floor(at_v + 0.5));
+      to_nu[x] = static_cast<std::int32_t>(std::floor(at_u + 0.5));
+    }
+  }
+};
+
 // Channels: an integral constant where the compiler is to know them, or a number.
 template <class Channels>
 void turn(const Mirrored<float>& from, const Mirrored<std::int32_t>& labels, const PictureChange& how,
           const float* outside, std::int32_t outside_label, const Image<float>& to,
           const Image<std::int32_t>& to_labels, Channels channels) {
   const double middle_y = static_cast<double>(to.h - 1) / 2, middle_x = static_cast<double>(to.w - 1) / 2;
-  const auto floor_of = [](double v) { return static_cast<std::int64_t>(std::floor(v)); };
+  SourceRow row(to.w);
   for (std::int64_t y = 0; y < to.h; ++y) {
-    const double dy = static_cast<double>(y) - middle_y, cosine_dy = how.cosine * dy, sine_dy = how.sine * dy;
+    row.compute(how, static_cast<double>(y) - middle_y, middle_y, middle_x);
     for (std::int64_t x = 0; x < to.w; ++x) {
-      const double dx = static_cast<double>(x) - middle_x;
-      const double v = cosine_dy - how.sine * dx + middle_y, u = sine_dy + how.cosine * dx + middle_x;
-      const std::int64_t v0 = floor_of(v), u0 = floor_of(u);
-      const float fv = static_cast<float>(v - static_cast<double>(v0)),
-                  fu = static_cast<float>(u - static_cast<double>(u0));
-      const float *p00 = from.at(v0, u0), *p01 = p00 + from.step_x, *p10 = p00 + from.step_y, *p11 = p10 + from.step_x;
-      if (v0 < 0 || v0 + 1 >= from.h || u0 < 0 || u0 + 1 >= from.w) {
-        if (!from.inside(v0, u0)) p00 = outside;
-        if (!from.inside(v0, u0 + 1)) p01 = outside;
-        if (!from.inside(v0 + 1, u0)) p10 = outside;
-        if (!from.inside(v0 + 1, u0 + 1)) p11 = outside;
+      const std::int64_t v = row.v[x], u = row.u[x];
+      const float fv = row.fv[x], fu = row.fu[x];
+      const float *p00 = from.at(v, u), *p01 = p00 + from.step_x, *p10 = p00 + from.step_y, *p11 = p10 + from.step_x;
+      if (v < 0 || v + 1 >= from.h || u < 0 || u + 1 >= from.w) {
+        if (!from.inside(v, u)) p00 = outside;
+        if (!from.inside(v, u + 1)) p01 = outside;
+        if (!from.inside(v + 1, u)) p10 = outside;
+        if (!from.inside(v + 1, u + 1)) p11 = outside;
       }
       float* out = to.at(y, x);
       for (std::int64_t c = 0; c < channels; ++c)
         out[c] = (1 - fv) * ((1 - fu) * p00[c] + fu * p01[c]) + fv * ((1 - fu) * p10[c] + fu * p11[c]);
-      const std::int64_t near_v = floor_of(v + 0.5), near_u = floor_of(u + 0.5);
+      const std::int64_t near_v = row.near_v[x], near_u = row.near_u[x];
       *to_labels.at(y, x) = labels.inside(near_v, near_u) ? *labels.at(near_v, near_u) : outside_label;
     }
   }
