@@ -60,7 +60,7 @@ int evaluate_model(const EvaluateFlags& flags) {
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
-  const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, dataset.class_names);
+  const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, file.description);
   const Evaluation evaluation = evaluate_network(*file.network, cases, dataset, protocol, post);
   report_scores(flags, evaluation.scores, "split " + flags.split);
   note_the_size(cases, dataset, protocol);

@@ -82,6 +82,7 @@ static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vect
 Evaluation evaluate_network(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
                             const Protocol& protocol, const Postprocessing& postprocessing) {
   Evaluation e{SegmentationScores(dataset.class_names, protocol), {}};
+  e.scores.set_postprocessing(describe(postprocessing, dataset.class_names));
   for (const PreparedCase& c : cases) {
     e.predictions.push_back(predict_case(network, c, dataset.preprocessing));
     clean(e.predictions.back(), postprocessing, voxel_mm3(c));

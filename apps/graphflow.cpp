@@ -49,7 +49,7 @@ void add_distill_flags(CLI::App& app, DistillFlags& f) {
 }
 
 void add_postprocess_flags(CLI::App& app, PostprocessFlags& f) {
-  app.add_option("--postprocess", f.file, "Clean predictions as this file says, instead of the run folder's");
+  app.add_option("--postprocess", f.file, "Clean predictions as this file says, not as the model's");
   app.add_flag("--no-postprocess", f.off, "Leave predictions as the network made them");
 }
 
@@ -256,9 +256,11 @@ int main(int argc, char** argv) {
   PostprocessCommandFlags postprocess;
   sub = app.add_subcommand(
       "postprocess", "Choose on validation: largest objects, small objects, holes; predict and evaluate then do it");
-  sub->add_option("run", postprocess.run, "Run folder; postprocess.json is written there")
+  sub->add_option("run", postprocess.run, "Run folder or checkpoint: the choice is written into the model's file")
       ->required()
-      ->check(CLI::ExistingDirectory);
+      ->check(CLI::ExistingPath);
+  sub->add_option("--from", postprocess.from, "Take the settings of this file (JSON) instead of choosing")
+      ->check(CLI::ExistingFile);
   sub->add_option("-c,--config", postprocess.config,
                   "Data of this configuration, instead of the one in the checkpoint");
   sub->add_option("--set", postprocess.sets, "a.b=c lays one value over the configuration (repeatable)")
@@ -267,6 +269,7 @@ int main(int argc, char** argv) {
   sub->add_option("--threads", postprocess.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow postprocess runs/brain/student\n"
+               "  graphflow postprocess final.gfm --from mine.json\n"
                "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm --no-postprocess");
   sub->callback([&] { code = postprocess_command(postprocess); });
 

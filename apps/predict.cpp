@@ -107,7 +107,7 @@ int predict_command(const PredictFlags& flags) {
   const NetworkFile model = load_network(flags.model, device);
   const Segmenter segmenter(*model.network, {flags.batch_size, flags.mirrors, tile, flags.overlap});
   PredictionOptions options;
-  options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
+  options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description);
   options.range = TrainingRange::from_entries(model.entries, flags.model);
   options.probabilities = flags.probabilities;
   options.preview = flags.preview;
