@@ -10,6 +10,7 @@
 #include "apps/build_info.h"
 #include "apps/commands.h"
 #include "apps/config.h"
+#include "apps/one_line.h"
 #include "data/dataset.h"
 #include "kernels/error.h"
 
@@ -441,17 +442,17 @@ int main(int argc, char** argv) {
     const int cli = app.exit(e);
     return cli == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   } catch (const Error& e) {
-    fmt::print(stderr, "graphflow: error: {}\n", e.what());
+    fmt::print(stderr, "graphflow: error: {}\n", one_line(e.what()));
     return static_cast<int>(e.kind());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "graphflow: error: out of memory; lower train.batch_size or the picture size\n");
     return static_cast<int>(ErrorKind::out_of_memory);
   } catch (const std::filesystem::filesystem_error& e) {
-    fmt::print(stderr, "graphflow: error: cannot use path: {}: {}; choose another\n", e.path1().string(),
+    fmt::print(stderr, "graphflow: error: cannot use path: {}: {}; choose another\n", one_line(e.path1().string()),
                e.code().message());
     return static_cast<int>(ErrorKind::failure);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "graphflow: error: {}\n", e.what());
+    fmt::print(stderr, "graphflow: error: {}\n", one_line(e.what()));
     return static_cast<int>(ErrorKind::failure);
   }
   return code;

@@ -51,8 +51,8 @@ Subject subject_of(const std::string& run) {
   return {run, fs::path(run).replace_extension(kPostprocessFile).string()};
 }
 
-// Tries everything on the validation part, and says what it brought.
-Postprocessing choose(const PostprocessCommandFlags& flags, const Subject& subject) {
+// Tries everything on the validation part, keeps the best in the model's file, and says what it brought.
+Postprocessing choose(const PostprocessCommandFlags& flags, const Subject& subject, const std::string& checksum) {
   const NetworkFile file = load_network(subject.model, start_engine(flags.device, flags.threads));
   Config config = model_configuration(file, subject.model, flags.config, flags.sets);
   const Dataset dataset = model_dataset(file, subject.model, config);
@@ -66,6 +66,7 @@ Postprocessing choose(const PostprocessCommandFlags& flags, const Subject& subje
   }();
   const std::vector<std::string>& names = file.description.class_names;
   print_trials(choice, names);
+  write_postprocessing(subject.model, choice.chosen, checksum);
   write_postprocessing_report(subject.report, choice, names, fs::path(subject.model).filename().string(),
                               static_cast<int>(cases.size()));
   fmt::print("\nvalidation Dice {:.4f} -> {:.4f}; what was tried: {}\n", choice.dice_before, choice.dice_after,
@@ -80,8 +81,13 @@ int postprocess_command(const PostprocessCommandFlags& flags) {
   const std::string checksum = checkpoint_checksum(subject.model);
   const std::vector<std::string> names =
       NetworkDescription::from_entries(read_checkpoint_entries(subject.model), subject.model).class_names;
-  const Postprocessing p = flags.from.empty() ? choose(flags, subject) : read_postprocessing(flags.from, names);
-  write_postprocessing(subject.model, p, checksum);
+  Postprocessing p;
+  if (flags.from.empty()) {
+    p = choose(flags, subject, checksum);
+  } else {
+    p = read_postprocessing(flags.from, names);
+    write_postprocessing(subject.model, p, checksum);
+  }
   fmt::print("written into {}: {}\n", subject.model, describe(p, names));
   return 0;
 }
