@@ -29,7 +29,7 @@ struct DistillFlags : RunFlags {
 };
 // What becomes of predictions (postprocess_file.h).
 struct PostprocessFlags {
-  std::string file;  // "": that of the run folder, if there is one
+  std::string file;  // "": what the model's file holds, if anything
   bool off = false;
 };
 struct EvaluateFlags {
@@ -53,7 +53,8 @@ struct PredictFlags {
   PostprocessFlags postprocess;
 };
 struct PostprocessCommandFlags {
-  std::string run, config, device = "auto";
+  std::string run, config, device = "auto";  // run: a run folder or a checkpoint
+  std::string from;                          // a file of settings to take, in place of choosing
   std::vector<std::string> sets;
   int threads = 0;
 };

@@ -61,7 +61,7 @@ int evaluate_model(const EvaluateFlags& flags) {
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
-  const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, dataset.class_names);
+  const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, file.description);
   CaseGallery gallery;
   const SegmentationScores scores = evaluate_network(
       *file.network, cases, dataset, protocol, post,

@@ -10,6 +10,7 @@
 #include "apps/config.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
+#include "apps/one_line.h"
 #include "apps/progress.h"
 #include "data/layouts/dataset_json.h"
 #include "data/mask_files.h"
@@ -105,7 +106,7 @@ int evaluate_folders(const EvaluateFlags& flags) {
 
   SegmentationScores scores(names, protocol);
   const auto failed = [&](const std::string& id, const std::string& error) {
-    fmt::print(stderr, "failed: {}\n", error);
+    fmt::print(stderr, "failed: {}\n", one_line(error));
     scores.add_failed({id, error});
   };
   for (const UnpairedMask& u : folders.unpaired) failed(u.id, u.error);
@@ -138,7 +139,7 @@ int evaluate_folders(const EvaluateFlags& flags) {
         else if (total == 1)
           throw Error(ErrorKind::bad_data, {outcome.error, "", "", "", ""});
         else
-          scores.add_failed({id, outcome.error}), progress.note("failed: " + outcome.error);
+          scores.add_failed({id, outcome.error}), progress.note(one_line("failed: " + outcome.error));
       }
       progress.update(begin + count, 0, {});
     }

@@ -83,6 +83,7 @@ SegmentationScores evaluate_network(const Network& network, const std::vector<Pr
                                     const Dataset& dataset, const Protocol& protocol,
                                     const Postprocessing& postprocessing, const CaseUse& use) {
   SegmentationScores scores(dataset.class_names, protocol);
+  scores.set_postprocessing(describe(postprocessing, dataset.class_names));
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const PreparedCase& c = cases[i];
     std::vector<Mask> prediction = predict_case(network, c, dataset.preprocessing);

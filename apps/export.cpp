@@ -12,6 +12,7 @@
 
 #include "apps/build_info.h"
 #include "apps/commands.h"
+#include "apps/postprocess_file.h"
 #include "apps/progress.h"
 #include "apps/session.h"
 #include "distill/model_file.h"
@@ -134,6 +135,7 @@ int export_command(const ExportFlags& flags) {
         {"class_map", "argmax over axis 1"}}},
       {"class_names", d.class_names},
       {"preprocessing", preprocessing_json(d.preprocessing)},
+      {"postprocessing", d.postprocessing ? postprocessing_json(*d.postprocessing, d.class_names) : nullptr},
       {"checked", {{"pictures", kPictures}, {"difference", error}, {"allowed", kAllowed}}}};
   json.write(description.dump(2) + "\n");
   onnx.commit();

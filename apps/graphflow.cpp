@@ -10,6 +10,7 @@
 #include "apps/build_info.h"
 #include "apps/commands.h"
 #include "apps/config.h"
+#include "apps/one_line.h"
 #include "data/dataset.h"
 #include "kernels/error.h"
 
@@ -49,7 +50,7 @@ void add_distill_flags(CLI::App& app, DistillFlags& f) {
 }
 
 void add_postprocess_flags(CLI::App& app, PostprocessFlags& f) {
-  app.add_option("--postprocess", f.file, "Clean predictions as this file says, instead of the run folder's");
+  app.add_option("--postprocess", f.file, "Clean predictions as this file says, not as the model's");
   app.add_flag("--no-postprocess", f.off, "Leave predictions as the network made them");
 }
 
@@ -269,9 +270,11 @@ int main(int argc, char** argv) {
   PostprocessCommandFlags postprocess;
   sub = app.add_subcommand(
       "postprocess", "Choose on validation: largest objects, small objects, holes; predict and evaluate then do it");
-  sub->add_option("run", postprocess.run, "Run folder; postprocess.json is written there")
+  sub->add_option("run", postprocess.run, "Run folder or checkpoint: the choice is written into the model's file")
       ->required()
-      ->check(CLI::ExistingDirectory);
+      ->check(CLI::ExistingPath);
+  sub->add_option("--from", postprocess.from, "Take the settings of this file (JSON) instead of choosing")
+      ->check(CLI::ExistingFile);
   sub->add_option("-c,--config", postprocess.config,
                   "Data of this configuration, instead of the one in the checkpoint");
   sub->add_option("--set", postprocess.sets, "a.b=c lays one value over the configuration (repeatable)")
@@ -280,6 +283,7 @@ int main(int argc, char** argv) {
   sub->add_option("--threads", postprocess.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,
                "  graphflow postprocess runs/brain/student\n"
+               "  graphflow postprocess final.gfm --from mine.json\n"
                "  graphflow evaluate -m runs/brain/student/checkpoints/best.gfm --no-postprocess");
   sub->callback([&] { code = postprocess_command(postprocess); });
 
@@ -467,17 +471,17 @@ int main(int argc, char** argv) {
     const int cli = app.exit(e);
     return cli == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   } catch (const Error& e) {
-    fmt::print(stderr, "graphflow: error: {}\n", e.what());
+    fmt::print(stderr, "graphflow: error: {}\n", one_line(e.what()));
     return static_cast<int>(e.kind());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "graphflow: error: out of memory; lower train.batch_size or the picture size\n");
     return static_cast<int>(ErrorKind::out_of_memory);
   } catch (const std::filesystem::filesystem_error& e) {
-    fmt::print(stderr, "graphflow: error: cannot use path: {}: {}; choose another\n", e.path1().string(),
+    fmt::print(stderr, "graphflow: error: cannot use path: {}: {}; choose another\n", one_line(e.path1().string()),
                e.code().message());
     return static_cast<int>(ErrorKind::failure);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "graphflow: error: {}\n", e.what());
+    fmt::print(stderr, "graphflow: error: {}\n", one_line(e.what()));
     return static_cast<int>(ErrorKind::failure);
   }
   return code;

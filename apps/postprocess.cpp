@@ -1,5 +1,7 @@
-// graphflow postprocess: which cleaning of a run's predictions raises its validation Dice. Writes the choice into the
-// run folder, from where predict and evaluate take it.
+// graphflow postprocess: which cleaning of a model's predictions raises its validation Dice. Writes the choice into the
+// model's file, from where predict, evaluate, export and the C API take it, and what was tried beside it.
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "apps/commands.h"
@@ -8,10 +10,13 @@
 #include "apps/progress.h"
 #include "apps/session.h"
 #include "distill/model_file.h"
+#include "engine/io/checkpoint.h"
 #include "kernels/error.h"
 
 namespace gf {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::vector<PredictedCase> predictions(const NetworkFile& file, const Dataset& dataset) {
   std::vector<PredictedCase> all;
@@ -36,28 +41,54 @@ void print_trials(const PostprocessingChoice& choice, const std::vector<std::str
                t.dice_before, t.dice_after, t.kept ? "  kept" : "");
 }
 
-}  // namespace
+// A run folder's model, or a checkpoint itself; and where the report of it goes.
+struct Subject {
+  std::string model, report;
+};
 
-int postprocess_command(const PostprocessCommandFlags& flags) {
-  const Device device = start_engine(flags.device, flags.threads);
-  const std::string model = best_or_final(flags.run);
-  const NetworkFile file = load_network(model, device);
-  Config config = model_configuration(file, model, flags.config, flags.sets);
-  const Dataset dataset = model_dataset(file, model, config);
+Subject subject_of(const std::string& run) {
+  if (fs::is_directory(run)) return {best_or_final(run), run + "/" + kPostprocessFile};
+  return {run, fs::path(run).replace_extension(kPostprocessFile).string()};
+}
+
+// Tries everything on the validation part, keeps the best in the model's file, and says what it brought.
+Postprocessing choose(const PostprocessCommandFlags& flags, const Subject& subject, const std::string& checksum) {
+  const NetworkFile file = load_network(subject.model, start_engine(flags.device, flags.threads));
+  Config config = model_configuration(file, subject.model, flags.config, flags.sets);
+  const Dataset dataset = model_dataset(file, subject.model, config);
   std::vector<PredictedCase> cases = predictions(file, dataset);
   if (cases.empty())
     bad_data("nothing to choose on", config.data.root, "cases in split val", "none",
              "give the data set a validation part");
-  const std::vector<std::string>& names = dataset.class_names;
   const PostprocessingChoice choice = [&] {
     Progress progress("trials", postprocessing_trials(dataset.classes()));
     return choose_postprocessing(cases, dataset.classes(), [&](int done) { progress.update(done, 0, {}); });
   }();
+  const std::vector<std::string>& names = file.description.class_names;
   print_trials(choice, names);
-  const std::string written = flags.run + "/" + kPostprocessFile;
-  write_postprocessing(written, choice, names, model.substr(model.rfind('/') + 1), static_cast<int>(cases.size()));
-  fmt::print("\nvalidation Dice {:.4f} -> {:.4f} with: {}\nwritten: {}\n", choice.dice_before, choice.dice_after,
-             describe(choice.chosen, names), written);
+  write_postprocessing(subject.model, choice.chosen, checksum);
+  write_postprocessing_report(subject.report, choice, names, fs::path(subject.model).filename().string(),
+                              static_cast<int>(cases.size()));
+  fmt::print("\nvalidation Dice {:.4f} -> {:.4f}; what was tried: {}\n", choice.dice_before, choice.dice_after,
+             subject.report);
+  return choice.chosen;
+}
+
+}  // namespace
+
+int postprocess_command(const PostprocessCommandFlags& flags) {
+  const Subject subject = subject_of(flags.run);
+  const std::string checksum = checkpoint_checksum(subject.model);
+  const std::vector<std::string> names =
+      NetworkDescription::from_entries(read_checkpoint_entries(subject.model), subject.model).class_names;
+  Postprocessing p;
+  if (flags.from.empty()) {
+    p = choose(flags, subject, checksum);
+  } else {
+    p = read_postprocessing(flags.from, names);
+    write_postprocessing(subject.model, p, checksum);
+  }
+  fmt::print("written into {}: {}\n", subject.model, describe(p, names));
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "apps/json_file.h"
+#include "data/json_input.h"
 #include "engine/io/atomic_file.h"
 #include "kernels/error.h"
 
@@ -17,11 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "graphflow postprocess 1";
-constexpr const char* kWhole = "foreground_largest_component";
-constexpr const char* kLargest = "largest_component";
-constexpr const char* kHoles = "fill_holes";
-constexpr const char* kMinVoxels = "min_voxels";
-constexpr const char* kMinMm3 = "min_mm3";
+using namespace postprocessing_keys;
 
 // NaN has no JSON.
 nlohmann::json number(double v) { return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json(); }
@@ -52,14 +49,14 @@ class Settings {
 
  private:
   [[noreturn]] void refuse(const char* key, const char* expected) const {
-    bad_data("bad setting", where_ + ", " + key, expected, object_[key].dump());
+    bad_data("bad setting", where_ + ", " + key, expected, excerpt(object_[key]));
   }
   const nlohmann::json& object_;
   std::string where_;
 };
 
 ClassCleaning read_class(const nlohmann::json& object, const std::string& where) {
-  if (!object.is_object()) bad_data("bad setting", where, "an object", object.dump());
+  if (!object.is_object()) bad_data("bad setting", where, "an object", excerpt(object));
   const Settings s(object, where);
   s.known({kMinVoxels, kMinMm3, kLargest, kHoles});
   return {static_cast<std::int64_t>(s.size(kMinVoxels, true)), s.size(kMinMm3, false), s.flag(kLargest),
@@ -68,27 +65,32 @@ ClassCleaning read_class(const nlohmann::json& object, const std::string& where)
 
 }  // namespace
 
-void write_postprocessing(const std::string& file, const PostprocessingChoice& choice,
-                          const std::vector<std::string>& class_names, const std::string& checkpoint, int cases) {
-  nlohmann::ordered_json classes = nlohmann::ordered_json::object(), trials = nlohmann::ordered_json::array();
+nlohmann::ordered_json postprocessing_json(const Postprocessing& p, const std::vector<std::string>& class_names) {
+  nlohmann::ordered_json classes = nlohmann::ordered_json::object();
   for (std::size_t id = 1; id < class_names.size(); ++id) {
-    const ClassCleaning& c = choice.chosen.classes[id];
+    const ClassCleaning c = id < p.classes.size() ? p.classes[id] : ClassCleaning{};
     classes[class_names[id]] = {
         {kMinVoxels, c.min_voxels}, {kMinMm3, c.min_mm3}, {kLargest, c.largest_component}, {kHoles, c.fill_holes}};
   }
+  return {{kWhole, p.foreground_largest_component}, {"classes", classes}};
+}
+
+void write_postprocessing_report(const std::string& file, const PostprocessingChoice& choice,
+                                 const std::vector<std::string>& class_names, const std::string& checkpoint,
+                                 int cases) {
+  nlohmann::ordered_json trials = nlohmann::ordered_json::array();
   for (const PostprocessingTrial& t : choice.trials)
     trials.push_back({{"class", t.class_id == 0 ? "foreground" : class_names[static_cast<std::size_t>(t.class_id)]},
                       {"step", t.step},
                       {"dice_before", number(t.dice_before)},
                       {"dice_after", number(t.dice_after)},
                       {"kept", t.kept}});
-  const nlohmann::ordered_json j{{"format", kFormat},
-                                 {"chosen_on", {{"checkpoint", checkpoint}, {"split", "val"}, {"cases", cases}}},
-                                 {"dice_before", number(choice.dice_before)},
-                                 {"dice_after", number(choice.dice_after)},
-                                 {kWhole, choice.chosen.foreground_largest_component},
-                                 {"classes", classes},
-                                 {"trials", trials}};
+  nlohmann::ordered_json j{{"format", kFormat},
+                           {"chosen_on", {{"checkpoint", checkpoint}, {"split", "val"}, {"cases", cases}}},
+                           {"dice_before", number(choice.dice_before)},
+                           {"dice_after", number(choice.dice_after)}};
+  j.update(postprocessing_json(choice.chosen, class_names));
+  j["trials"] = trials;
   write_file_atomically(file, j.dump(2) + "\n");
 }
 
@@ -101,7 +103,7 @@ Postprocessing read_postprocessing(const std::string& file, const std::vector<st
   p.foreground_largest_component = s.flag(kWhole);
   p.classes.resize(class_names.size());
   if (!j->contains("classes")) return p;
-  if (!(*j)["classes"].is_object()) bad_data("bad setting", file + ", classes", "an object", (*j)["classes"].dump());
+  if (!(*j)["classes"].is_object()) bad_data("bad setting", file + ", classes", "an object", excerpt((*j)["classes"]));
   for (const auto& [name, settings] : (*j)["classes"].items()) {
     const auto at = std::find(class_names.begin() + 1, class_names.end(), name);
     if (at == class_names.end())
@@ -114,39 +116,42 @@ Postprocessing read_postprocessing(const std::string& file, const std::vector<st
   return p;
 }
 
-std::string describe(const Postprocessing& p, const std::vector<std::string>& class_names) {
-  std::vector<std::string> parts;
-  if (p.foreground_largest_component) parts.push_back("foreground: largest component");
-  for (std::size_t id = 1; id < p.classes.size(); ++id) {
-    const ClassCleaning& c = p.classes[id];
-    std::vector<std::string> steps;
-    if (c.min_voxels > 0) steps.push_back(fmt::format("objects from {} voxels", c.min_voxels));
-    if (c.min_mm3 > 0) steps.push_back(fmt::format("objects from {:g} mm3", c.min_mm3));
-    if (c.largest_component) steps.push_back("largest component");
-    if (c.fill_holes) steps.push_back("holes filled");
-    if (!steps.empty()) parts.push_back(fmt::format("{}: {}", class_names[id], fmt::join(steps, ", ")));
-  }
-  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, "; "));
+// A choice for this checkpoint that lies beside it and not in it. One that was made for another of the run's files is
+// nothing to this one.
+static void refuse_forgotten_choice(const std::string& model) {
+  const fs::path folder = fs::absolute(model).parent_path();
+  if (folder.filename() != "checkpoints") return;
+  const std::string beside = (fs::path(model).parent_path().parent_path() / kPostprocessFile).string();
+  const std::optional<nlohmann::json> j = read_json(beside, kFormat);
+  if (!j) return;
+  const nlohmann::json::json_pointer chosen_on("/chosen_on/checkpoint");
+  if (j->contains(chosen_on) && (*j)[chosen_on] != fs::path(model).filename().string()) return;
+  throw Error(
+      ErrorKind::usage,
+      {"post-processing was chosen for this model but is not in its file",
+       model,
+       {},
+       beside,
+       "choose anew with graphflow postprocess RUN, put that file into the model with graphflow postprocess RUN "
+       "--from FILE, or predict with --postprocess FILE or --no-postprocess"});
 }
 
 Postprocessing wanted_postprocessing(const PostprocessFlags& flags, const std::string& model,
-                                     const std::vector<std::string>& class_names) {
+                                     const NetworkDescription& description) {
   if (flags.off) {
     if (!flags.file.empty())
       throw Error(ErrorKind::usage,
                   {"--postprocess and --no-postprocess contradict each other", flags.file, {}, {}, {}});
     return {};
   }
-  std::string file = flags.file;
-  if (file.empty()) {
-    const fs::path folder = fs::absolute(model).parent_path();
-    if (folder.filename() != "checkpoints") return {};
-    const fs::path beside = fs::path(model).parent_path().parent_path() / kPostprocessFile;
-    if (!fs::exists(beside)) return {};
-    file = beside.string();
+  if (flags.file.empty() && !description.postprocessing) {
+    refuse_forgotten_choice(model);
+    return {};
   }
-  const Postprocessing p = read_postprocessing(file, class_names);
-  fmt::print("post-processing of {}: {}\n", file, describe(p, class_names));
+  const Postprocessing p =
+      flags.file.empty() ? *description.postprocessing : read_postprocessing(flags.file, description.class_names);
+  fmt::print("post-processing of {}: {}\n", flags.file.empty() ? model : flags.file,
+             describe(p, description.class_names));
   return p;
 }
 

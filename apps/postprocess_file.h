@@ -1,28 +1,31 @@
 #pragma once
-// postprocess.json of a run folder: the cleaning of predictions that graphflow postprocess chose on validation, and
-// what every trial brought. predict and evaluate apply it to the run's models; people may write one by hand.
+// Post-processing as JSON: what graphflow postprocess reports of its trials beside the model, for people (the choice
+// itself is in the model's file), and what they write by hand for --postprocess and --from.
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "apps/commands.h"
 #include "data/choose_postprocessing.h"
+#include "distill/model_file.h"
 
 namespace gf {
 
 constexpr const char* kPostprocessFile = "postprocess.json";
 
-void write_postprocessing(const std::string& file, const PostprocessingChoice& choice,
-                          const std::vector<std::string>& class_names, const std::string& checkpoint, int cases);
+// Settings alone, class by class with all their keys: {"foreground_largest_component": ..., "classes": {...}}.
+nlohmann::ordered_json postprocessing_json(const Postprocessing& p, const std::vector<std::string>& class_names);
+
+void write_postprocessing_report(const std::string& file, const PostprocessingChoice& choice,
+                                 const std::vector<std::string>& class_names, const std::string& checkpoint, int cases);
 
 // Errors (bad_data): no such file, another format, a key or class that does not exist, a value out of its range.
 Postprocessing read_postprocessing(const std::string& file, const std::vector<std::string>& class_names);
 
-// What the flags say: a file, nothing where it is turned off, else what lies in the run folder of the checkpoint (the
-// folder above its checkpoints/), if anything does. Says on the terminal which file is applied.
+// What the flags say: a file's, nothing where it is turned off, else what the model's file holds. Says on the terminal
+// what is applied. Usage error where the run folder has a choice for this checkpoint that its file lacks (made by an
+// earlier version, or trained further since): masks would change without a word.
 Postprocessing wanted_postprocessing(const PostprocessFlags& flags, const std::string& model,
-                                     const std::vector<std::string>& class_names);
-
-// "liver: largest component; spleen: objects from 12 mm3, holes filled"
-std::string describe(const Postprocessing& p, const std::vector<std::string>& class_names);
+                                     const NetworkDescription& description);
 
 }  // namespace gf

@@ -9,6 +9,7 @@
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
+#include "apps/one_line.h"
 #include "apps/postprocess_file.h"
 #include "apps/prediction.h"
 #include "apps/progress.h"
@@ -32,15 +33,24 @@ void add_folder(std::vector<std::string>& files, const std::string& folder) {
   std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
 }
 
+constexpr std::size_t kLongestPath = 4096;
+
 // Paths are as they stand, or beside the list.
 void add_list(std::vector<std::string>& files, const std::string& list) {
   std::ifstream in(list);
   const std::size_t before = files.size();
+  std::size_t number = 0;
   for (std::string line; std::getline(in, line);) {
+    ++number;
+    if (line.size() > kLongestPath || line.find('\0') != std::string::npos)
+      bad_data("no list of files", fmt::format("{} line {}", list, number),
+               fmt::format("a path of at most {} bytes", kLongestPath),
+               line.size() > kLongestPath ? std::to_string(line.size()) : "a NUL character");
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
     if (line.empty() || line[0] == '#') continue;
     const fs::path near = fs::path(list).parent_path() / line;
-    files.push_back(!fs::exists(line) && fs::exists(near) ? near.string() : line);
+    std::error_code unusable;  // is said where the file is read
+    files.push_back(!fs::exists(line, unusable) && fs::exists(near, unusable) ? near.string() : line);
   }
   if (files.size() == before) bad_data("nothing to predict in the list", list, "one path a line", "none");
 }
@@ -108,7 +118,7 @@ int predict_command(const PredictFlags& flags) {
   model.network->freeze();  // its batch norms are folded into the convolutions
   const Segmenter segmenter(*model.network, {flags.batch_size, flags.mirrors, tile, flags.overlap});
   PredictionOptions options;
-  options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description.class_names);
+  options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description);
   options.range = TrainingRange::from_entries(model.entries, flags.model);
   options.probabilities = flags.probabilities;
   options.preview = flags.preview;
@@ -130,7 +140,8 @@ int predict_command(const PredictFlags& flags) {
           ++kept;
         } else {
           Prediction p = predict_file(inputs[i], output, model, segmenter, options);
-          for (const std::string& line : p.warnings) progress.note(fmt::format("warning: {}: {}", inputs[i], line));
+          for (const std::string& line : p.warnings)
+            progress.note(one_line(fmt::format("warning: {}: {}", inputs[i], line)));
           if (!flags.report) p.picture = {};
           report.predictions.push_back(std::move(p));
           ++written;
@@ -139,7 +150,7 @@ int predict_command(const PredictFlags& flags) {
         if (e.kind() == ErrorKind::out_of_memory) throw;
         if (inputs.size() == 1) throw;
         report.failed.push_back(e.what());
-        progress.note(fmt::format("failed: {}", e.what()));
+        progress.note(one_line(fmt::format("failed: {}", e.what())));
       }
       progress.update(static_cast<std::int64_t>(i) + 1, 0, {});
     }

@@ -3,7 +3,7 @@
 //
 //   config.toml   the resolved configuration         metrics.csv   metrics.jsonl   one row a logged step
 //   env.json      versions, threads, processor       checkpoints/  validation/  test/
-//   log.txt       what was printed, with times       report.html   report.json   postprocess.json
+//   log.txt       what was printed, with times       report.html   report.json   postprocess.json (what was tried)
 //   initial_weights.txt   what came of every tensor of model.init
 //
 // A run never writes over another one by accident: the caller says whether an existing folder is an error, is emptied

@@ -19,6 +19,8 @@
 struct gf_model {
   gf::NetworkFile file;
   int threads = 0, batch_size = 0;
+  gf::Postprocessing postprocessing;
+  std::string postprocessing_text;
   std::mutex one_at_a_time;
 };
 
@@ -115,13 +117,26 @@ std::vector<float> copied(const gf_image& image, std::int64_t channels) {
   return pixels;
 }
 
+// Of one voxel, as post-processing counts.
+double voxel_mm3(const gf_image& image, const gf::Postprocessing& p) {
+  if (!(image.voxel_mm3 >= 0) || std::isinf(image.voxel_mm3))
+    usage("image of an impossible voxel volume", "gf_image.voxel_mm3", "mm3, or 0", std::to_string(image.voxel_mm3));
+  if (image.voxel_mm3 > 0) return image.voxel_mm3;
+  if (image.slices > 1 && p.knows_volumes())
+    usage("the model's post-processing counts mm3", "gf_image.voxel_mm3", "the volume of a voxel (or gf_options.raw)",
+          "0");
+  return 1;
+}
+
 void predict(const gf_model& model, const gf_image& image, std::int32_t* classes) {
   const gf::Preprocessing& p = model.file.description.preprocessing;
   const gf::PreparedCase prepared =
       gf::prepare_slices(copied(image, p.channels), image.slices, {image.height, image.width}, p);
+  const double mm3 = voxel_mm3(image, model.postprocessing);
   const gf::Segmenter segmenter(*model.file.network, {.batch_size = model.batch_size});
-  for (const gf::Mask& mask : gf::predict_case(segmenter, prepared, p))
-    classes = std::copy(mask.values.begin(), mask.values.end(), classes);
+  std::vector<gf::Mask> masks = gf::predict_case(segmenter, prepared, p);
+  gf::clean(masks, model.postprocessing, mm3);
+  for (const gf::Mask& mask : masks) classes = std::copy(mask.values.begin(), mask.values.end(), classes);
 }
 
 }  // namespace
@@ -141,6 +156,9 @@ gf_status gf_load(const char* file, const gf_options* options, gf_model** model)
     loaded->file.network->freeze();  // its batch norms are folded into the convolutions
     loaded->threads = o.threads;
     loaded->batch_size = o.batch_size > 0 ? o.batch_size : kBatch;
+    const gf::NetworkDescription& d = loaded->file.description;
+    if (o.raw == 0 && d.postprocessing) loaded->postprocessing = *d.postprocessing;
+    loaded->postprocessing_text = gf::describe(loaded->postprocessing, d.class_names);
     *model = loaded.release();
   });
 }
@@ -169,5 +187,7 @@ const char* gf_class_name(const gf_model* model, int class_id) {
              ? model->file.description.class_names[static_cast<std::size_t>(class_id)].c_str()
              : nullptr;
 }
+
+const char* gf_postprocessing(const gf_model* model) { return model ? model->postprocessing_text.c_str() : nullptr; }
 
 const char* gf_version(void) { return GF_VERSION; }

@@ -3,7 +3,7 @@
  *
  *   gf_model* model;
  *   if (gf_load("best.gfm", NULL, &model) != GF_OK) { puts(gf_error()); return 1; }
- *   gf_image image = {pixels, 1, height, width, gf_channels(model)};
+ *   gf_image image = {pixels, 1, height, width, gf_channels(model), 0};
  *   if (gf_predict(model, &image, classes) != GF_OK) puts(gf_error());
  *   gf_free(model);
  *
@@ -41,20 +41,24 @@ typedef struct gf_options {
   const char* device; /* "cpu" (the default), "cuda", "cuda:N" */
   int threads;        /* on the CPU; 0: one a core */
   int batch_size;     /* slices that pass the network together; 0: 8 */
+  int raw;            /* not 0: class maps as the network makes them, without the model's post-processing */
 } gf_options;
 
 /* A picture (slices 1), or a volume as slices that lie on each other, in the order and orientation in which the model's
  * training cut them. pixels[((slice * height + y) * width + x) * channels + channel], intensities as files hold them:
- * the model normalises, shrinks and pads by itself. */
+ * the model normalises, shrinks and pads by itself. voxel_mm3 is the volume of a voxel (the product of its spacings in
+ * mm); 0: not known, and of a picture 1. Only a model whose post-processing speaks of mm3 asks for it. */
 typedef struct gf_image {
   const float* pixels;
   int64_t slices, height, width, channels;
+  double voxel_mm3;
 } gf_image;
 
 /* Reads a checkpoint (.gfm). options may be NULL. On failure *model becomes NULL. */
 GF_API gf_status gf_load(const char* file, const gf_options* options, gf_model** model);
 
-/* Class maps are those the network makes: a run folder's postprocess.json is not applied.
+/* Cleaned by the post-processing that graphflow postprocess put into the model's file (gf_postprocessing), unless
+ * gf_options.raw says not to; GF_USAGE where that counts mm3 and a volume comes without voxel_mm3.
  * Writes one class id a pixel: classes[(slice * height + y) * width + x], the input's size. After a failure it is as it
  * was. The image is not changed and not kept. */
 GF_API gf_status gf_predict(gf_model* model, const gf_image* image, int32_t* classes);
@@ -70,6 +74,10 @@ GF_API const char* gf_error(void);
 GF_API int gf_channels(const gf_model* model);
 GF_API int gf_classes(const gf_model* model);
 GF_API const char* gf_class_name(const gf_model* model, int class_id);
+
+/* What gf_predict does to class maps, for people: "liver: largest component; spleen: holes filled", or "none". Lives as
+ * long as the model; NULL for NULL. */
+GF_API const char* gf_postprocessing(const gf_model* model);
 
 GF_API const char* gf_version(void);
 

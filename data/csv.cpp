@@ -10,6 +10,8 @@
 namespace gf {
 namespace {
 
+constexpr std::size_t kMostFields = 4096;
+
 class Parser {
  public:
   Parser(const std::string& path, const std::vector<std::uint8_t>& bytes)
@@ -25,6 +27,9 @@ class Parser {
     while (!at_end()) {
       const char c = text_[next_++];
       if (c == ',') {
+        if (fields.size() == kMostFields)
+          bad_data("bad CSV file", path_ + " line " + std::to_string(line_),
+                   "at most " + std::to_string(kMostFields) + " fields", "more");
         fields.emplace_back();
       } else if (c == '"' && fields.back().empty()) {
         quoted(fields.back());
@@ -61,7 +66,7 @@ class Parser {
 }  // namespace
 
 CsvTable CsvTable::read(const std::string& path) {
-  const std::vector<std::uint8_t> bytes = read_whole_file(path);
+  const std::vector<std::uint8_t> bytes = read_list_file(path);
   Parser parser(path, bytes);
   CsvTable table;
   table.path_ = path;

@@ -138,6 +138,14 @@ std::vector<std::uint8_t> read_whole_file(const std::string& path) {
   return bytes;
 }
 
+std::vector<std::uint8_t> read_list_file(const std::string& path) {
+  constexpr std::uint64_t kMost = std::uint64_t{64} << 20;
+  std::error_code error;  // what cannot be measured is refused by the reader
+  if (const std::uintmax_t size = std::filesystem::file_size(path, error); !error && size > kMost)
+    bad_data("list is too large", path, "at most " + count(kMost), count(size));
+  return read_whole_file(path);
+}
+
 struct GzWriter::Deflate {
   z_stream stream{};
   std::array<unsigned char, chunk_bytes> output{};

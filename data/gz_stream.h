@@ -46,6 +46,8 @@ class GzReader {
 
 // All bytes of a file as they lie on the disk (bad_data when it cannot be opened or read).
 std::vector<std::uint8_t> read_whole_file(const std::string& path);
+// Of a text that lists files or cases, which is held several times while it is taken apart: refused above 64 MiB.
+std::vector<std::uint8_t> read_list_file(const std::string& path);
 
 // Writes `path` atomically; compressed when `path` ends in ".gz".
 class GzWriter {

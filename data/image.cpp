@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -18,6 +19,19 @@
 #include "data/tiff.h"
 #include "kernels/error.h"
 
+namespace {
+
+// What one block of stb's may take while a picture is decoded: its inflate would fill 4 GiB from a file of 4 MiB whose
+// picture has sixteen pixels.
+thread_local std::size_t most_bytes = 0;
+
+void* decoder_block(void* old, std::size_t bytes) { return bytes > most_bytes ? nullptr : std::realloc(old, bytes); }
+
+}  // namespace
+
+#define STBI_MALLOC(bytes) decoder_block(nullptr, bytes)
+#define STBI_REALLOC(block, bytes) decoder_block(block, bytes)
+#define STBI_FREE(block) std::free(block)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
@@ -38,6 +52,8 @@
 namespace gf {
 namespace {
 
+constexpr std::size_t kDecoderBytes = 1 << 20;  // whatever the picture's size
+
 template <class T>
 Picture without_alpha(const T* pixels, int w, int h, int channels) {
   Picture out(h, w, channels <= 2 ? 1 : 3);
@@ -54,9 +70,12 @@ Picture read_image(const std::string& path) {
   if (is_jpeg(file)) require_sound_jpeg(file, path);
   const int bytes = static_cast<int>(std::min<std::size_t>(file.size(), std::numeric_limits<int>::max()));
   int w = 0, h = 0, channels = 0;
+  most_bytes = kDecoderBytes;
   if (stbi_info_from_memory(file.data(), bytes, &w, &h, &channels)) {
     require_plausible_extent(h, w, path);
     require_plausible_size(double(h) * w * channels, file.size(), path);
+    // 8 bytes a pixel are the widest there are; stb doubles its buffers, and a JPEG's blocks reach beyond the picture.
+    most_bytes += 16 * static_cast<std::size_t>(h + 64) * static_cast<std::size_t>(w + 64);
   }
   const bool wide = stbi_is_16_bit_from_memory(file.data(), bytes);
   void* decoded = nullptr;
@@ -103,6 +122,7 @@ Extent read_image_extent(const std::string& path) {
   }
   if (is_jpeg(start)) require_sound_jpeg(read_whole_file(path), path);
   std::rewind(file.get());
+  most_bytes = kDecoderBytes;
   constexpr stbi_io_callbacks reading = {
       [](void* f, char* out, int bytes) {
         return static_cast<int>(std::fread(out, 1, static_cast<std::size_t>(bytes), static_cast<std::FILE*>(f)));

@@ -55,6 +55,10 @@ bool Postprocessing::does_nothing() const {
          std::all_of(classes.begin(), classes.end(), [](const ClassCleaning& c) { return c == ClassCleaning{}; });
 }
 
+bool Postprocessing::knows_volumes() const {
+  return std::any_of(classes.begin(), classes.end(), [](const ClassCleaning& c) { return c.min_mm3 > 0; });
+}
+
 void keep_largest_foreground(std::vector<Mask>& slices, int classes) {
   std::vector<bool> foreground(static_cast<std::size_t>(classes), true);
   foreground[0] = false;

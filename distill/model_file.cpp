@@ -51,7 +51,20 @@ class Reader {
 };
 
 constexpr const char* kPreprocessing = "preprocessing.";
+constexpr const char* kPostprocessing = "postprocessing.";
 constexpr const char* kImageSize = "model.image_size";
+
+FileEntries with_prefix(const std::string& prefix, const FileEntries& fields) {
+  FileEntries entries;
+  for (const auto& [key, value] : fields) entries[prefix + key] = value;
+  return entries;
+}
+FileEntries below_prefix(const std::string& prefix, const FileEntries& entries) {
+  FileEntries fields;
+  for (const auto& [key, value] : entries)
+    if (key.starts_with(prefix)) fields[key.substr(prefix.size())] = value;
+  return fields;
+}
 
 }  // namespace
 
@@ -65,7 +78,8 @@ FileEntries NetworkDescription::to_entries() const {
   if (options.image_size != ImageSize{})
     e[kImageSize] = fmt::format("{}x{}", options.image_size.h, options.image_size.w);
   for (std::size_t i = 0; i < class_names.size(); ++i) e[fmt::format("class.{}", i)] = class_names[i];
-  for (const auto& [key, value] : preprocessing.to_fields()) e[kPreprocessing + key] = value;
+  e.merge(with_prefix(kPreprocessing, preprocessing.to_fields()));
+  if (postprocessing) e.merge(with_prefix(kPostprocessing, postprocessing->to_fields()));
   return e;
 }
 
@@ -76,12 +90,14 @@ NetworkDescription NetworkDescription::from_entries(const FileEntries& entries, 
   d.options = {r.integer("model.in_channels"), r.integer("model.classes"), r.number("model.width"),
                static_cast<float>(r.number("model.dropout")), r.size(kImageSize)};
   for (std::int64_t i = 0; i < d.options.classes; ++i) d.class_names.push_back(r.text(fmt::format("class.{}", i)));
-  std::map<std::string, std::string> fields;
-  const std::string prefix = kPreprocessing;
-  for (const auto& [key, value] : entries)
-    if (key.rfind(prefix, 0) == 0) fields[key.substr(prefix.size())] = value;
-  d.preprocessing = Preprocessing::from_fields(fields);
+  d.preprocessing = Preprocessing::from_fields(below_prefix(kPreprocessing, entries));
+  if (const FileEntries fields = below_prefix(kPostprocessing, entries); !fields.empty())
+    d.postprocessing = Postprocessing::from_fields(fields, static_cast<int>(d.class_names.size()));
   return d;
+}
+
+void write_postprocessing(const std::string& file, const Postprocessing& p, const std::string& of) {
+  replace_checkpoint_entries(file, kPostprocessing, with_prefix(kPostprocessing, p.to_fields()), of);
 }
 
 NetworkFile load_network(const std::string& file, const Device& device) {

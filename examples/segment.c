@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "%s\n", gf_error());
     return status;
   }
-  gf_image image = {NULL, 1, 0, 0, 1};
+  gf_image image = {NULL, 1, 0, 0, 1, 0};
   float* pixels = read_pgm(argv[2], &image.height, &image.width);
   int32_t* classes = malloc(sizeof(int32_t) * (size_t)(image.height * image.width));
   image.pixels = pixels;

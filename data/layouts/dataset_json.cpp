@@ -3,7 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "data/gz_stream.h"
+#include "data/json_input.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -17,7 +17,7 @@ std::vector<std::string> numbered_names(const nlohmann::json& json, const char* 
   for (std::size_t i = 0; map.is_object() && i < map.size(); ++i) {
     const std::string number = std::to_string(i);
     if (!map.contains(number) || !map[number].is_string())
-      bad_data("cannot read channel names", path, "a name for channel " + number, map.dump(-1, ' ', true));
+      bad_data("cannot read channel names", path, "a name for channel " + number, excerpt(map));
     names.push_back(map[number].get<std::string>());
   }
   return names;
@@ -26,9 +26,7 @@ std::vector<std::string> numbered_names(const nlohmann::json& json, const char* 
 }  // namespace
 
 nlohmann::json read_json_object(const std::string& path) {
-  const std::vector<std::uint8_t> bytes = read_whole_file(path);
-  nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) bad_data("not a JSON file", path);
+  nlohmann::json json = read_json_file(path);
   if (!json.is_object()) bad_data("not a JSON object", path, "{ ... }", json.type_name());
   return json;
 }
@@ -41,8 +39,8 @@ std::vector<std::string> class_names_of(const nlohmann::json& labels, const std:
     else if (value.is_number_integer())
       names[std::to_string(value.get<long long>())] = key;
     else
-      bad_data("cannot read class names", path, "a name or a number for label \"" + key + "\"",
-               value.dump(-1, ' ', true), "regions of several labels are not supported");
+      bad_data("cannot read class names", path, "a name or a number for label \"" + key + "\"", excerpt(value),
+               "regions of several labels are not supported");
   }
   std::vector<std::string> out;
   for (std::size_t id = 0; id < names.size(); ++id) {

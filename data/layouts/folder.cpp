@@ -20,6 +20,10 @@ std::string existing_folder(const std::string& root) {
 }
 
 std::string existing_file(const std::string& root, const std::string& name, const std::string& mentioned_in) {
+  // The system would read up to it, and another file than the name's ending speaks of.
+  if (name.find('\0') != std::string::npos)
+    bad_data("file name with a NUL character", root, "a name", std::string(name.c_str()) + "...",
+             "mend " + mentioned_in);
   const fs::path path = fs::path(root) / name;
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored))

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/case.h"
+#include "data/json_input.h"
 #include "data/layouts/case_table.h"
 #include "data/layouts/dataset_json.h"
 #include "data/layouts/folder.h"
@@ -29,7 +30,7 @@ std::vector<std::string> files_of(const nlohmann::json& value, const Reading& r,
   std::vector<std::string> files;
   const nlohmann::json list = value.is_array() ? value : nlohmann::json::array({value});
   for (const nlohmann::json& name : list) {
-    if (!name.is_string()) bad_data("cannot read datalist", where, "the name of a file", name.dump(-1, ' ', true));
+    if (!name.is_string()) bad_data("cannot read datalist", where, "the name of a file", excerpt(name));
     files.push_back(existing_file(r.folder, name.get<std::string>(), where));
   }
   if (files.empty()) bad_data("cannot read datalist", where, "the name of a file", "an empty list");
@@ -48,7 +49,7 @@ std::size_t read_list(Reading& r, const nlohmann::json& json, const std::string&
       continue;
     }
     if (!entry.is_object() || !entry.contains("image") || !entry.contains("label"))
-      bad_data("cannot read datalist", where, "\"image\" and \"label\"", entry.dump(-1, ' ', true));
+      bad_data("cannot read datalist", where, "\"image\" and \"label\"", excerpt(entry));
     Case c;
     c.images = files_of(entry["image"], r, where);
     c.id = input_stem(c.images[0]);
@@ -59,7 +60,7 @@ std::size_t read_list(Reading& r, const nlohmann::json& json, const std::string&
     c.split = split;
     if (split == Split::train && entry.contains("fold")) {
       if (!entry["fold"].is_number_integer())
-        bad_data("cannot read datalist", where, "a number \"fold\"", entry["fold"].dump());
+        bad_data("cannot read datalist", where, "a number \"fold\"", excerpt(entry["fold"]));
       r.has_folds = true;
       if (entry["fold"].get<long long>() == r.fold) c.split = Split::val, r.any_in_fold = true;
     }

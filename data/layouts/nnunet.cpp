@@ -5,11 +5,11 @@
 // Parts: splits_final.json where it lies beside dataset.json (data.fold chooses), else drawn: data.val_share of the
 // cases, and data.test_share where there is no test part.
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/image.h"
+#include "data/json_input.h"
 #include "data/layouts/case_table.h"
 #include "data/layouts/dataset_json.h"
 #include "data/layouts/folder.h"
@@ -25,8 +25,7 @@ namespace {
 
 // [{"train": [ids], "val": [ids]}, ...]; cases that the fold does not name take no part.
 void apply_fold(Dataset& d, const std::string& path, int fold) {
-  std::ifstream file(path);
-  const nlohmann::json folds = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json folds = read_json_file(path);
   if (!folds.is_array() || static_cast<std::size_t>(fold) >= folds.size())
     bad_data("no such fold", path, "a list with fold " + std::to_string(fold),
              folds.is_array() ? std::to_string(folds.size()) + " folds" : "another kind of file", "set data.fold");
@@ -36,7 +35,7 @@ void apply_fold(Dataset& d, const std::string& path, int fold) {
     if (!list.is_object() || !list.contains(key) || !list[key].is_array())
       bad_data("cannot read fold", path, std::string("lists \"train\" and \"val\""), "something else");
     for (const nlohmann::json& id : list[key]) {
-      if (!id.is_string()) bad_data("cannot read fold", path, "names of cases", id.dump(-1, ' ', true));
+      if (!id.is_string()) bad_data("cannot read fold", path, "names of cases", excerpt(id));
       parts[id.get<std::string>()] = split;
     }
   }

@@ -48,7 +48,7 @@ std::vector<std::string> names_of(const std::string& lists, const char* list, co
   std::error_code ignored;
   const fs::path path = fs::path(lists) / list;
   if (!lists.empty() && fs::is_regular_file(path, ignored)) {
-    const std::vector<std::uint8_t> bytes = read_whole_file(path.string());
+    const std::vector<std::uint8_t> bytes = read_list_file(path.string());
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
     for (std::string line; std::getline(text, line);) {
       while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();

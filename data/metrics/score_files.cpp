@@ -213,6 +213,7 @@ void SegmentationScores::write_summary_json(const std::string& path) const {
                            s.hd95_n, s.both_empty, s.missed, s.false_alarm);
                      }));
   out += fmt::format("  \"protocol\": {},\n", protocol_json(*this));
+  out += fmt::format("  \"postprocessing\": {},\n", json_string(postprocessing_));
   out += fmt::format("  \"class_names\": [{}],\n", names);
   out += fmt::format("  \"failed\": [{}],\n", failed);
   out += fmt::format("  \"metric_per_case\": [{}\n  ]\n}}\n", per_case);

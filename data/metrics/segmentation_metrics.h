@@ -85,7 +85,8 @@ class SegmentationScores {
         pooled_(static_cast<int>(class_names_.size())) {}
 
   void add(CaseScore score);
-  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }  // named in summary.json, in no mean
+  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }    // named in summary.json, in no mean
+  void set_postprocessing(std::string how) { postprocessing_ = std::move(how); }  // for summary.json
   const std::vector<CaseScore>& cases() const { return cases_; }
   const std::vector<FailedCase>& failed() const { return failed_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -111,12 +112,13 @@ class SegmentationScores {
   // measures: means over cases, _pooled where there is one; nsd_tolerance,unit,protocol.
   void write_per_class_csv(const std::string& path) const;
   // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, ci95, counts, class_names, protocol,
-  // failed); NaN and infinity are null, as is the interval of fewer than two cases.
+  // postprocessing, failed); NaN and infinity are null, as is the interval of fewer than two cases.
   void write_summary_json(const std::string& path) const;
 
  private:
   std::vector<std::string> class_names_;
   Protocol protocol_;
+  std::string postprocessing_ = "none";
   ConfusionMatrix pooled_;
   std::vector<CaseScore> cases_;
   std::vector<FailedCase> failed_;

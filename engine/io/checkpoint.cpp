@@ -114,6 +114,30 @@ std::map<std::string, std::string> read_checkpoint_entries(const std::string& pa
   return read_checkpoint_state(path).entries;
 }
 
+std::string checkpoint_checksum(const std::string& path) {
+  const SafetensorsFile file(path);
+  require_checkpoint(file);
+  const auto at = file.metadata().find(kChecksumKey);
+  return at == file.metadata().end() ? std::string() : at->second;
+}
+
+void replace_checkpoint_entries(const std::string& path, const std::string& prefix,
+                                const std::map<std::string, std::string>& entries, const std::string& of) {
+  const SafetensorsFile file(path);  // stays on the old file while the new one takes its name
+  require_checkpoint(file);
+  file.verify_checksum("checkpoint");
+  Metadata metadata = file.metadata();
+  if (metadata[kChecksumKey] != of)
+    fail("the checkpoint has been saved anew meanwhile", path, "checksum " + of, metadata[kChecksumKey],
+         "wait until its training has ended, and repeat");
+  std::erase_if(metadata, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  metadata.insert(entries.begin(), entries.end());
+  std::vector<TensorToWrite> tensors;
+  for (const FileTensor& t : file.tensors())
+    tensors.push_back({t.name, t.dtype, t.shape, [&](std::span<std::byte> out) { file.read_bytes(t, out); }});
+  write_safetensors(path, std::move(tensors), std::move(metadata), Checksum::crc32);
+}
+
 void load_checkpoint(const std::string& path, Module& model, Optimizer* optimizer, CheckpointState& state,
                      const CheckpointCompanion* companion) {
   const SafetensorsFile file(path);

@@ -45,6 +45,14 @@ std::map<std::string, std::string> read_checkpoint_entries(const std::string& pa
 // The same with step and random position, for `info`.
 CheckpointState read_checkpoint_state(const std::string& path);
 
+// Names the bytes of a checkpoint: its checksum as the header has it.
+std::string checkpoint_checksum(const std::string& path);
+// Puts `entries` in place of those whose keys begin with `prefix`. Everything else of the file stays to the bit:
+// tensors, optimiser state, step, random position; it is replaced as by saving. Refuses a damaged file and one whose
+// checksum is not `of`: somebody has saved another meanwhile.
+void replace_checkpoint_entries(const std::string& path, const std::string& prefix,
+                                const std::map<std::string, std::string>& entries, const std::string& of);
+
 // Refuses a damaged file, a checkpoint of another architecture (listing what differs) and, where an optimizer or a
 // companion is given, one without its state. Nothing is touched unless everything fits. A companion in the file that is
 // not asked for is left there; without an optimizer so is what was trained beside the model.

@@ -40,6 +40,7 @@ TEST_CASE("export: the file, its description, and the size of the preprocessing"
   NetworkDescription d = description("mobile_unet");
   d.preprocessing.min_height = 40;  // padded to 64
   d.preprocessing.min_width = 96;
+  d.postprocessing = Postprocessing{true, {{}, {.min_mm3 = 12.5}, {.fill_holes = true}}};
   const std::string model = write_model(t / "m.gfm", d), onnx = t / "new folder/m.onnx";
   Outcome o = run("export -m " + model + " -o '" + onnx + "'");
   REQUIRE_MESSAGE(o.code == 0, o.text);
@@ -51,9 +52,13 @@ TEST_CASE("export: the file, its description, and the size of the preprocessing"
   CHECK(j["output"]["shape"] == nlohmann::json({"batch", 3, 64, 96}));
   CHECK(j["class_names"][2] == "tumour \"T1\"");
   CHECK(j["preprocessing"]["normalisation"] == "percentile");
+  CHECK(j["postprocessing"]["foreground_largest_component"] == true);
+  CHECK(j["postprocessing"]["classes"]["left kidney"]["min_mm3"] == 12.5);
+  CHECK(j["postprocessing"]["classes"]["tumour \"T1\""]["fill_holes"] == true);
   CHECK(j["checked"]["difference"].get<double>() < 1e-5);
   const std::string bytes = read_text(onnx);
   CHECK(contains(bytes, "preprocessing.normalisation"));
+  CHECK(contains(bytes, "postprocessing.1.min_mm3"));
   CHECK(contains(bytes, "[\"background\",\"left kidney\",\"tumour \\\"T1\\\"\"]"));
 
   o = run("export -m " + model + " -o '" + onnx + "' --size 32x32");

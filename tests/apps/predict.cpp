@@ -10,6 +10,7 @@
 #include "engine/io/npz.h"
 #include "tests/apps/fixtures.h"
 #include "tests/apps/program.h"
+#include "tests/harness/golden_folder.h"
 
 using namespace gf;
 using namespace gf::test;
@@ -114,6 +115,48 @@ TEST_CASE("predict: a list of files, a broken one is reported, the rest go on") 
   o = run(model().predict("-i " + input + " -i " + input + " -o " + (t / "out")));
   CHECK(o.code == 2);
   CHECK_MESSAGE(contains(o.text, "two inputs have one mask"), o.text);
+}
+
+TEST_CASE("predict: names that no file can have, and names that would break a message") {
+  const TemporaryFolder t;
+  const std::string list = t / "list.txt", to = " -o " + (t / "out");
+  const auto refused = [&](const std::string& text, const std::string& said) {
+    write_text(list, text);
+    const Outcome o = run(model().predict("-i " + list + to));
+    CHECK_MESSAGE(o.code == 3, o.text);
+    CHECK_MESSAGE(
+        contains(o.text, "no list of files: " + list + " line 2: expected a path of at most 4096 bytes" + said),
+        o.text);
+    CHECK(o.text.size() < 1000);
+    CHECK_FALSE(fs::exists(t / "out"));
+  };
+  refused("a.png\n" + std::string(100'000, 'a') + "\n", ", found 100000");
+  refused(std::string("a.png\na.png\0.nii\n", 18), ", found a NUL character");
+
+  write_text(t / "two\nlines\x1b[31m.png", "no picture");
+  fs::copy_file(first_image(), t / "caf\xe9 'x'.png");
+  Outcome o = run(model().predict("-i '" + (t / "two\nlines\x1b[31m.png") + "'" + to));
+  CHECK(o.code == 3);
+  CHECK_MESSAGE(contains(o.text, "two\\x0alines\\x1b[31m.png: expected an intact"), o.text);
+  fs::remove(list);
+  o = run(model().predict("-i " + t.path() + to));
+  CHECK(o.code == 4);
+  CHECK_MESSAGE(contains(o.text, "two\\x0alines"), o.text);
+  CHECK(fs::exists(t / "out/caf\xe9 'x'.png"));
+}
+
+TEST_CASE("predict: HDF5 and npz files of other content, and a zip bomb") {
+  const TemporaryFolder t;
+  for (const auto& [file, said] : {std::pair{"other_keys.h5", "lacks a dataset"},
+                                   {"huge.h5", "larger than its file can hold"},
+                                   {"bomb.npz", "layout_bomb.npz"}}) {
+    const Outcome o =
+        run(model().predict("-i " + golden_folder() + "layout_" + file + " -o " + (t / "out") + " --statistics"));
+    INFO(o.text);
+    CHECK(o.code == 3);
+    CHECK(contains(o.text.substr(std::min(o.text.find("error:"), o.text.size())), said));
+    CHECK_FALSE(fs::exists(t / "out"));
+  }
 }
 
 TEST_CASE("predict: warns of pictures unlike those of training") {

@@ -7,7 +7,9 @@
 #include <set>
 #include <thread>
 
+#include "data/connected_components.h"
 #include "distill/inference.h"
+#include "engine/io/checkpoint.h"
 #include "tests/capi/model.h"
 #include "tests/harness/temporary_folder.h"
 
@@ -21,7 +23,7 @@ struct Image {
   std::vector<float> pixels;
   gf_image image;
 
-  Image(std::int64_t slices, std::int64_t h, std::int64_t w) : image{nullptr, slices, h, w, 1} {
+  Image(std::int64_t slices, std::int64_t h, std::int64_t w) : image{nullptr, slices, h, w, 1, 0} {
     for (std::int64_t z = 0; z < slices; ++z)
       for (std::int64_t y = 0; y < h; ++y)
         for (std::int64_t x = 0; x < w; ++x) pixels.push_back(test::pixel(z, y, x));
@@ -73,6 +75,64 @@ TEST_CASE("pictures and volumes become the class maps that predict makes") {
   CHECK(std::string(gf_version()).size() > 2);
 }
 
+TEST_CASE("the model's post-processing is applied, unless it is turned off") {
+  const TemporaryFolder t;
+  const std::string file = test::write_model(t / "m.gfm");
+  const auto slices_of = [](const Image& image, const std::vector<std::int32_t>& classes) {
+    std::vector<Mask> slices;
+    for (std::int64_t z = 0; z < image.image.slices; ++z) {
+      Mask& m = slices.emplace_back(image.image.height, image.image.width);
+      std::copy_n(classes.begin() + z * m.h * m.w, m.h * m.w, m.values.begin());
+    }
+    return slices;
+  };
+  // A size between the largest object's and its double: with voxels of 1 mm3 none stays, with 2 mm3 one does.
+  const Image picture(1, 40, 56);
+  const std::vector<std::int32_t> made = predicted(file, picture);
+  const std::int32_t id = *std::find_if(made.begin(), made.end(), [](std::int32_t v) { return v > 0; });
+  std::vector<bool> members(3, false);
+  members[static_cast<std::size_t>(id)] = true;
+  const Components objects = connected_components(slices_of(picture, made), members, Touching::corners);
+  Postprocessing p;
+  p.classes.resize(3);
+  p.classes[static_cast<std::size_t>(id)].min_mm3 = 1.5 * static_cast<double>(objects.voxels[objects.largest()]);
+
+  const Model before(file);
+  CHECK(std::string(gf_postprocessing(before.handle)) == "none");
+  CHECK(gf_postprocessing(nullptr) == nullptr);
+  write_postprocessing(file, p, checkpoint_checksum(file));
+  const gf_options as_made{nullptr, 0, 0, 1};
+  const Model after(file), raw(file, &as_made);
+  CHECK(gf_postprocessing(after.handle) == describe(p, {"background", "disc", "other"}));
+  CHECK(std::string(gf_postprocessing(raw.handle)) == "none");
+  const auto classes = [](const Model& m, const Image& image) {
+    std::vector<std::int32_t> all(image.count());
+    REQUIRE_MESSAGE(gf_predict(m.handle, &image.image, all.data()) == GF_OK, gf_error());
+    return all;
+  };
+  // Of a picture a pixel is 1 mm3 unless something else is said; of a volume it has to be said.
+  for (const auto& [slices, mm3, counted] : {std::tuple{1, 0.0, 1.0}, {1, 2.0, 2.0}, {5, 0.5, 0.5}}) {
+    Image image(slices, 40, 56);
+    image.image.voxel_mm3 = mm3;
+    const std::vector<std::int32_t> expected = predicted(file, image);
+    CHECK(classes(raw, image) == expected);
+    CHECK(classes(before, image) == expected);
+    std::vector<Mask> masks = slices_of(image, expected);
+    clean(masks, p, counted);
+    std::vector<std::int32_t> cleaned;
+    for (const Mask& m : masks) cleaned.insert(cleaned.end(), m.values.begin(), m.values.end());
+    CHECK(classes(after, image) == cleaned);
+    if (slices == 1) CHECK((std::find(cleaned.begin(), cleaned.end(), id) != cleaned.end()) == (mm3 == 2));
+  }
+  Image volume(5, 40, 56);
+  std::vector<std::int32_t> untouched(volume.count(), -7);
+  CHECK(gf_predict(after.handle, &volume.image, untouched.data()) == GF_USAGE);
+  CHECK_MESSAGE(said("gf_image.voxel_mm3"), gf_error());
+  volume.image.voxel_mm3 = -1;
+  CHECK(gf_predict(raw.handle, &volume.image, untouched.data()) == GF_USAGE);
+  CHECK(untouched == std::vector<std::int32_t>(volume.count(), -7));
+}
+
 TEST_CASE("what is wrong is said, as a code and a line, and nothing is written") {
   const TemporaryFolder t;
   const std::string file = test::write_model(t / "m.gfm");
@@ -87,7 +147,7 @@ TEST_CASE("what is wrong is said, as a code and a line, and nothing is written")
   CHECK(gf_load(nullptr, nullptr, &none) == GF_USAGE);
   CHECK(said("null pointer: file"));
   CHECK(gf_load(file.c_str(), nullptr, nullptr) == GF_USAGE);
-  const gf_options abacus{"abacus", 0, 0}, negative{nullptr, -1, 0};
+  const gf_options abacus{"abacus", 0, 0, 0}, negative{nullptr, -1, 0, 0};
   CHECK(gf_load(file.c_str(), &abacus, &none) == GF_USAGE);
   CHECK(said("abacus"));
   CHECK(gf_load(file.c_str(), &negative, &none) == GF_USAGE);
@@ -126,7 +186,7 @@ TEST_CASE("models side by side in threads, one model from several threads, and e
   const std::string file = test::write_model(t / "m.gfm");
   const Image image(3, 48, 40);
   const std::vector<std::int32_t> expected = predicted(file, image);
-  const gf_options one{nullptr, 1, 2};
+  const gf_options one{nullptr, 1, 2, 0};
   const Model shared(file, &one);
   std::vector<int> wrong(4, 0);
   std::vector<std::string> errors(4);

@@ -7,6 +7,7 @@
 #include "data/connected_components.h"
 #include "data/postprocess.h"
 #include "engine/io/safetensors.h"
+#include "kernels/error.h"
 #include "tests/harness/golden_folder.h"
 
 using namespace gf;
@@ -214,4 +215,45 @@ TEST_CASE("pixels of the ignored value do not decide what is chosen") {
   const PostprocessingChoice r = choose_postprocessing(cases, 2);
   CHECK(r.dice_before == doctest::Approx(1.0));
   CHECK(r.chosen.does_nothing());
+}
+
+TEST_CASE("post-processing as text of a model file: what is written is read, the rest is refused by name") {
+  const Postprocessing p{true, {{}, {.min_voxels = 7, .fill_holes = true}, {}, {0, 0.1, true, false}}};
+  CHECK(p.to_fields() == std::map<std::string, std::string>{{"foreground_largest_component", "true"},
+                                                            {"1.min_voxels", "7"},
+                                                            {"1.fill_holes", "true"},
+                                                            {"3.min_mm3", "0.1"},
+                                                            {"3.largest_component", "true"}});
+  CHECK(Postprocessing::from_fields(p.to_fields(), 4) == p);
+  CHECK(p.knows_volumes());
+  Postprocessing nothing;
+  nothing.classes.resize(3);
+  CHECK(nothing.to_fields().size() == 1);
+  CHECK(Postprocessing::from_fields(nothing.to_fields(), 3) == nothing);
+  CHECK_FALSE(nothing.knows_volumes());
+  for (const auto& [name, text] :
+       std::vector<std::pair<std::string, std::string>>{{"foreground_largest_component", "yes"},
+                                                        {"1.fill_holes", "1"},
+                                                        {"1.min_voxels", "-1"},
+                                                        {"1.min_voxels", "2.5"},
+                                                        {"1.min_mm3", "nan"},
+                                                        {"1.min_mm3", "inf"},
+                                                        {"1.min_mm3", "1e99"},
+                                                        {"1.min_mm3", "1 mm3"},
+                                                        {"1.min_mm", "1"},
+                                                        {"0.fill_holes", "true"},
+                                                        {"3.min_mm3", "1"},
+                                                        {"99999999999.min_mm3", "1"},
+                                                        {"1", "true"},
+                                                        {"", ""},
+                                                        {"1.", "true"}}) {
+    std::string said;
+    try {
+      Postprocessing::from_fields({{name, text}}, 3);
+    } catch (const Error& e) {
+      CHECK(e.kind() == ErrorKind::bad_data);
+      said = e.what();
+    }
+    CHECK_MESSAGE(said.find("post-processing field") != std::string::npos, name, " = ", text);
+  }
 }

@@ -197,6 +197,7 @@ TEST_CASE("empty classes are counted and left out of the means") {
   CHECK(json["mean"]["1"]["Dice"].get<double>() == doctest::Approx(2.0 / 9));
   CHECK(json["foreground_mean"]["Dice"].get<double>() == doctest::Approx(scores.mean_dice()));
   CHECK(json["counts"]["1"]["missed"] == 1);
+  CHECK(json["postprocessing"] == "none");
   CHECK(json["class_names"][2] == "two, \"odd\" name");
   // nnU-Net's keys, and ours
   for (const char* key : {"Dice", "IoU", "TP", "FP", "FN", "TN", "n_pred", "n_ref", "HD95", "Precision", "NSD"})

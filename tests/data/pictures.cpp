@@ -164,6 +164,38 @@ TEST_CASE("images: a JPEG table of more codes than stb has room for, found by fu
   CHECK(holds(message_of([&] { read_image(folder / "table.jpg"); }), "an intact PNG"));  // sound, but holds no picture
 }
 
+TEST_CASE("images: a PNG of sixteen pixels whose data would fill the memory") {
+  const TemporaryFolder folder;
+  const auto write = [&](std::size_t inflated) {
+    const Bytes zeros(inflated);
+    Bytes data(compressBound(static_cast<uLong>(inflated)));
+    uLongf size = static_cast<uLongf>(data.size());
+    REQUIRE(compress2(data.data(), &size, zeros.data(), static_cast<uLong>(inflated), 9) == Z_OK);
+    data.resize(size);
+    Bytes file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    const auto number = [&](std::size_t v) {
+      for (int shift = 24; shift >= 0; shift -= 8) file.push_back(static_cast<std::uint8_t>(v >> shift));
+    };
+    const auto chunk = [&](const std::string& type, const Bytes& content) {
+      number(content.size());
+      const std::size_t at = file.size();
+      file.insert(file.end(), type.begin(), type.end());
+      file.insert(file.end(), content.begin(), content.end());
+      number(crc32(0, file.data() + at, static_cast<uInt>(file.size() - at)));
+    };
+    chunk("IHDR", {0, 0, 0, 4, 0, 0, 0, 4, 8, 0, 0, 0, 0});
+    chunk("IDAT", data);
+    chunk("IEND", {});
+    write_bytes(folder / "bomb.png", file);
+  };
+  write(20);
+  CHECK(read_image(folder / "bomb.png").pixels == std::vector<float>(16));
+  write(std::size_t{64} << 20);
+  const std::string text = message_of([&] { read_image(folder / "bomb.png"); });
+  CHECK_MESSAGE(holds(text, "bomb.png: expected an intact PNG"), text);
+  CHECK_MESSAGE(holds(text, "outofmem"), text);
+}
+
 TEST_CASE("images: channels") {
   Picture rgb(1, 1, 3);
   rgb.pixels = {100, 200, 50};

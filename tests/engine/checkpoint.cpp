@@ -130,6 +130,41 @@ TEST_CASE("checkpoint: entries are read from the header alone") {
   CHECK(other.net.up.weight.to_vector() == t.net.up.weight.to_vector());
 }
 
+TEST_CASE("checkpoint: entries are replaced and nothing else is") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("c");
+  Training t("adam"), other("adam", 2);
+  t.steps(2);
+  t.state.entries = {{"config", "x"}, {"post.a", "1"}, {"post.b", "2"}, {"poster", "3"}};
+  t.save(path);
+  const std::string before = read_file(path), checksum = checkpoint_checksum(path);
+  replace_checkpoint_entries(path, "post.", {{"post.c", "\"4\""}}, checksum);
+  CHECK(read_checkpoint_entries(path) ==
+        std::map<std::string, std::string>{{"config", "x"}, {"post.c", "\"4\""}, {"poster", "3"}});
+  other.load(path);  // the checksum fits
+  CHECK(other.bits() == t.bits());
+  CHECK(other.state.random.position() == t.state.random.position());
+  CHECK(other.optimizer.steps() == 2);
+  // And back: the file is the same, byte for byte.
+  replace_checkpoint_entries(path, "post.", {{"post.a", "1"}, {"post.b", "2"}}, checkpoint_checksum(path));
+  CHECK(read_file(path) == before);
+  CHECK(checkpoint_checksum(path) == checksum);
+
+  t.steps(1);
+  t.save(path);
+  const std::string anew = read_file(path);
+  check_contains(error_of(ErrorKind::failure, [&] { replace_checkpoint_entries(path, "post.", {}, checksum); }),
+                 "saved anew meanwhile");
+  CHECK(read_file(path) == anew);
+  flip_bit(path, anew.size() - 3, 1);
+  const std::string damaged = read_file(path);
+  check_contains(
+      error_of(ErrorKind::bad_data, [&] { replace_checkpoint_entries(path, "post.", {}, checkpoint_checksum(path)); }),
+      "checkpoint damaged");
+  CHECK(read_file(path) == damaged);
+  CHECK(folder.count("c") == 1);
+}
+
 TEST_CASE("checkpoint: another architecture or optimiser is refused with what differs, and nothing is touched") {
   const TemporaryFolder folder;
   const std::string path = folder.file("c");

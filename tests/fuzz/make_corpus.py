@@ -72,7 +72,36 @@ def texts():
     (to / "names_v1.json").write_text('{"labels": {"0": "background", "1": "anterior"}, "modality": {"0": "MRI"}}')
 
 
+def lists():
+    """The first byte chooses the list: its place in lists.cpp, as a digit."""
+    to = folder("lists")
+
+    def write(name, number, text):
+        (to / name).write_bytes(next(c for c in b"0123456789" if c % 10 == number).to_bytes(1, "big") + text.encode())
+
+    pair = '{"image": "images/%s.png", "label": "masks/%s.png"%s}'
+    both = pair % ("a", "a", ', "fold": 0') + ", " + pair % ("b", "b", ', "fold": 1')
+    write("datalist.json", 0, '{"labels": {"0": "background", "1": "x"}, "training": [%s], "test": ["c.png"]}' % both)
+    write("channels.json", 0, '{"training": [{"image": ["imagesTr/a_0000.nii", "imagesTr/a_0001.nii"], "label": '
+          '"labelsTr/a.nii"}], "validation": [{"image": ["imagesTr/b_0000.nii"], "label": ["labelsTr/b.nii"]}]}')
+    write("deep.json", 0, '{"training": [' + "[" * 20000 + "]" * 20000 + "]}")
+    write("nul.json", 0, '{"training": [{"image": "images/a.png\\u0000.nii", "label": "masks/a.png"}]}')
+    write("dataset.json", 1, '{"labels": {"background": 0, "x": 1, "ignore": 2}, "channel_names": {"0": "T1", '
+          '"1": "T2"}, "file_ending": ".nii", "numTraining": 2}')
+    write("deep_channels.json", 1, '{"labels": {"background": 0}, "channel_names": {"7": ' + "[" * 20000 + "]" * 20000 + "}}")
+    write("splits_final.json", 2, '[{"train": ["a"], "val": ["b"]}, {"train": ["b"], "val": ["a"]}]')
+    write("index.csv", 3, "image,label,patient,split\nimages/a.png,masks/a.png,p,train\nimages/b.png,masks/b.png,q,val\n")
+    write("drawn.csv", 3, "image,label\nimagesTr/a_0000.nii,labelsTr/a.nii\nimagesTr/b_0000.nii,labelsTr/b.nii\n")
+    write("pictures.csv", 4, 'image,mask,split\n"images/a.png",masks/a.png,train\nimages/b.png,masks/b.png,unlabelled\n')
+    write("volumes.csv", 5, "image,label,split\nimagesTr/a_0000.nii,labelsTr/a.nii,train\n")
+    write("names.json", 6, '{"labels": {"0": "background", "1": "x"}}')
+    write("train.txt", 7, "case0005_slice000\r\n\n")
+    write("test_vol.txt", 8, "case0005\n")
+    write("split.csv", 9, "case,patient,split\na,p,train\nb,q,test\n")
+
+
 pictures()
 volumes()
 tensor_files()
 texts()
+lists()

@@ -20,7 +20,7 @@ graphflow_packages+=(clang-16 libclang-rt-16-dev libomp-16-dev)
 graphflow_install_packages
 [[ -f build/fuzz/build.ninja ]] || cmake --preset fuzz
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(nifti picture tables tensor_file checkpoint config)
+[[ ${#targets[@]} -gt 0 ]] || targets=(nifti picture tables lists tensor_file checkpoint config)
 cmake --build build/fuzz --target "${targets[@]/#/fuzz_}"
 for target in "${targets[@]}"; do
   say "$target: $executions executions"
