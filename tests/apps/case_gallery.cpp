@@ -181,5 +181,5 @@ TEST_CASE("overlays.json: read back as written, whatever a case is called") {
   write_text(folder / "overlays.json", R"({"format": "graphflow overlays 1", "cases": [{"index": 1}]})");
   CHECK(contains(error_of([&] { read_case_pictures(folder.path()); }), "3: broken pictures of cases"));
   write_text(folder / "overlays.json", "{");
-  CHECK(contains(error_of([&] { read_case_pictures(folder.path()); }), "3: cannot read file"));
+  CHECK(contains(error_of([&] { read_case_pictures(folder.path()); }), "3: not a JSON file"));
 }
