@@ -172,7 +172,7 @@ int distill_command(const DistillFlags& flags) {
   const std::unique_ptr<BatchSource> batches = distillation_batches(config, dataset);
   options.adversarial =
       adversarial_options(config, total_steps(config.train.max_iterations, config.train.epochs, *batches));
-  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  const SplitCases validation(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                  dataset.preprocessing};

@@ -32,7 +32,7 @@ EvaluateFlags with_protocol(EvaluateFlags flags) {
 }
 
 // What the size the network sees its pictures at means for the scores.
-void note_the_size(const std::vector<PreparedCase>& cases, const Dataset& dataset, const Protocol& protocol) {
+void note_the_size(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol) {
   const Preprocessing& p = dataset.preprocessing;
   if (p.resizes() || p.shrink > 1) {
     const std::string size =
@@ -56,7 +56,7 @@ int evaluate_model(const EvaluateFlags& flags) {
   if (split == Split::unlabelled)
     throw Error(ErrorKind::usage, {"labels of the unlabelled part are never read", "--split " + flags.split,
                                    "train, val or test", "", ""});
-  const std::vector<PreparedCase> cases = load_cases(dataset, split);
+  const SplitCases cases(dataset, split);
   if (cases.empty())
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");

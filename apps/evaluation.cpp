@@ -79,13 +79,14 @@ static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vect
                     options);
 }
 
-SegmentationScores evaluate_network(const Network& network, const std::vector<PreparedCase>& cases,
-                                    const Dataset& dataset, const Protocol& protocol,
-                                    const Postprocessing& postprocessing, const CaseUse& use) {
+SegmentationScores evaluate_network(const Network& network, const SplitCases& cases, const Dataset& dataset,
+                                    const Protocol& protocol, const Postprocessing& postprocessing,
+                                    const CaseUse& use) {
   SegmentationScores scores(dataset.class_names, protocol);
   scores.set_postprocessing(describe(postprocessing, dataset.class_names));
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    const PreparedCase& c = cases[i];
+    const std::shared_ptr<const PreparedCase> held = cases.at(i);
+    const PreparedCase& c = *held;
     std::vector<Mask> prediction = predict_case(network, c, dataset.preprocessing);
     clean(prediction, postprocessing, voxel_mm3(c));
     const ScoreOptions options = score_options(c, dataset, protocol);
@@ -97,10 +98,11 @@ SegmentationScores evaluate_network(const Network& network, const std::vector<Pr
   return scores;
 }
 
-SegmentationScores round_trip_scores(const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                                     const Protocol& protocol) {
+SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol) {
   SegmentationScores scores(dataset.class_names, protocol);
-  for (const PreparedCase& c : cases) {
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::shared_ptr<const PreparedCase> held = cases.at(i);
+    const PreparedCase& c = *held;
     std::vector<Mask> back;
     for (const Mask& m : c.labels)
       back.push_back(

@@ -33,14 +33,13 @@ Config model_configuration(const NetworkFile& file, const std::string& model, co
 Dataset model_dataset(const NetworkFile& file, const std::string& model, Config& config);
 
 // Class maps are kept no longer than `use` sees them.
-SegmentationScores evaluate_network(const Network& network, const std::vector<PreparedCase>& cases,
-                                    const Dataset& dataset, const Protocol& protocol,
-                                    const Postprocessing& postprocessing = {}, const CaseUse& use = {});
+SegmentationScores evaluate_network(const Network& network, const SplitCases& cases, const Dataset& dataset,
+                                    const Protocol& protocol, const Postprocessing& postprocessing = {},
+                                    const CaseUse& use = {});
 
 // What the truth itself would score after the way to the network's size and back: no network can be expected to do
 // better. Of cases that are resized or shrunk.
-SegmentationScores round_trip_scores(const std::vector<PreparedCase>& cases, const Dataset& dataset,
-                                     const Protocol& protocol);
+SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol);
 
 // summary.json, per_case.csv, per_class.csv.
 void write_scores(const std::string& folder, const SegmentationScores& scores);

@@ -115,7 +115,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   j["best_step"] = read_checkpoint_state(best).step;
   ordered_json scores;
   for (const Split split : {Split::val, Split::test}) {
-    const std::vector<PreparedCase> cases = load_cases(dataset, split);
+    const SplitCases cases(dataset, split);
     if (cases.empty()) continue;
     const SegmentationScores e = evaluate_network(*file.network, cases, dataset, protocol);
     if (stop_requested()) return {};
@@ -123,7 +123,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
     scores[test ? "test" : "validation"] = means_of(e);
     scores[test ? "cases" : "val_cases"] = cases_of(e);
     if (j.contains("parameters")) continue;
-    const Tensor picture = image_batch(cases[0], 0, 1, dataset.preprocessing).to(device);
+    const Tensor picture = image_batch(*cases.at(0), 0, 1, dataset.preprocessing).to(device);
     const ModelResult r = model_result(row.id, ModelRole::student, *file.network, e, picture);
     j["parameters"] = static_cast<std::int64_t>(r.parameters);
     j["macs"] = static_cast<std::int64_t>(r.macs);

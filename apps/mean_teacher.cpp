@@ -41,7 +41,7 @@ int mean_teacher_run(const DistillFlags& flags, Config& config) {
 
   const std::unique_ptr<BatchSource> batches = distillation_batches(config, dataset);
   const std::int64_t steps = total_steps(config.train.max_iterations, config.train.epochs, *batches);
-  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  const SplitCases validation(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   const NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,
                                        dataset.preprocessing};

@@ -15,12 +15,13 @@
 namespace gf {
 namespace {
 
-std::vector<Tensor> image_batches(const std::vector<PreparedCase>& cases, const Preprocessing& preprocessing,
-                                  std::size_t batch) {
+std::vector<Tensor> image_batches(const SplitCases& cases, const Preprocessing& preprocessing, std::size_t batch) {
   std::vector<Tensor> batches;
-  for (const PreparedCase& c : cases)
-    for (std::size_t begin = 0; begin < c.images.size(); begin += batch)
-      batches.push_back(image_batch(c, begin, std::min(batch, c.images.size() - begin), preprocessing));
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::shared_ptr<const PreparedCase> c = cases.at(i);
+    for (std::size_t begin = 0; begin < c->images.size(); begin += batch)
+      batches.push_back(image_batch(*c, begin, std::min(batch, c->images.size() - begin), preprocessing));
+  }
   return batches;
 }
 
@@ -60,7 +61,7 @@ int paraphrase_command(const DistillFlags& flags) {
   paraphrasers.to(device);
 
   Loader loader(dataset, Split::train, loader_options(config));
-  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  const SplitCases validation(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir + kParaphraserFolder, flags, config, device);
   const FileEntries entries = checkpoint_entries(description.to_entries(), config, dataset);
   ParaphraseTask task(

@@ -24,13 +24,14 @@ namespace {
 struct Chosen {
   std::size_t case_index, slice;
 };
-std::vector<Chosen> choose_pictures(const std::vector<PreparedCase>& cases) {
+std::vector<Chosen> choose_pictures(const SplitCases& cases) {
   std::vector<Chosen> all;
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    for (std::size_t j = 0; j < cases[i].images.size(); ++j)
-      if (std::any_of(cases[i].truth[j].values.begin(), cases[i].truth[j].values.end(),
-                      [](std::int32_t v) { return v > 0; }))
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::shared_ptr<const PreparedCase> c = cases.at(i);
+    for (std::size_t j = 0; j < c->images.size(); ++j)
+      if (std::any_of(c->truth[j].values.begin(), c->truth[j].values.end(), [](std::int32_t v) { return v > 0; }))
         all.push_back({i, j});
+  }
   constexpr std::size_t kRows = 4;
   std::vector<Chosen> some;
   for (std::size_t r = 0; r < std::min(kRows, all.size()); ++r)
@@ -47,14 +48,15 @@ double picture_dice(const Mask& truth, const Mask& prediction, const Dataset& da
 // Rows of pictures, a column the truth and one each model: filled while the models are scored, one after the other.
 class OverlayGrid {
  public:
-  OverlayGrid(const std::vector<PreparedCase>& cases, const Dataset& dataset, std::size_t models)
+  OverlayGrid(const SplitCases& cases, const Dataset& dataset, std::size_t models)
       : dataset_(dataset), chosen_(choose_pictures(cases)) {
     style_.quarter_turns = quarter_turns(dataset);
-    if (!cases.empty() && cases[0].full.w > 300) style_.scale = 1;
+    if (!cases.empty() && cases.at(0)->full.w > 300) style_.scale = 1;
     const std::size_t pictures = std::max<std::size_t>(chosen_.size() * (models + 1), 1);
     bytes_ = kBytes / pictures;
     for (const Chosen& at : chosen_) {
-      const PreparedCase& c = cases[at.case_index];
+      const std::shared_ptr<const PreparedCase> held = cases.at(at.case_index);
+      const PreparedCase& c = *held;
       const std::string slice =
           c.volume ? fmt::format(" slice {}", c.first_slice + static_cast<std::int64_t>(at.slice)) : "";
       rows.push_back({c.id + slice, {{drawn(c, at.slice, c.truth[at.slice]), ""}}});
@@ -116,7 +118,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
   Split split = Split::test;
   if (samples_of(dataset, split).empty()) split = Split::val;
   const std::string tables = split == Split::test ? folder.test() : folder.validation();
-  const std::vector<PreparedCase> cases = load_cases(dataset, split);
+  const SplitCases cases(dataset, split);
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
   ReportRecord record;
   record.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
@@ -141,7 +143,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
           grid.add(i, c, prediction);
           if (last) add_to_gallery(gallery, i, c, prediction, score, seen);
         });
-    const Tensor one = cases.empty() ? Tensor() : image_batch(cases[0], 0, 1, seen.preprocessing).to(device);
+    const Tensor one = cases.empty() ? Tensor() : image_batch(*cases.at(0), 0, 1, seen.preprocessing).to(device);
     compared.models.push_back(model_result(e.name, e.role, *file.network, scores, one));
     const auto it = file.entries.find("config");
     const bool own = e.run_folder == folder.path();
@@ -154,9 +156,8 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
     if (!last) continue;
     write_scores(tables, scores);
     write_case_pictures(tables, gallery);
-    const std::vector<PreparedCase> validation =
-        split == Split::test ? load_cases(dataset, Split::val) : std::vector<PreparedCase>();
-    if (!validation.empty())
+    const SplitCases validation(dataset, Split::val);
+    if (split == Split::test && !validation.empty())
       write_scores(folder.validation(), evaluate_network(*file.network, validation, dataset, protocol));
   }
   if (dataset.layout == "brain") {

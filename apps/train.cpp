@@ -37,7 +37,7 @@ int train_command(const TrainFlags& flags) {
   network->to(device);
 
   Loader loader(dataset, Split::train, loader_options(config));
-  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  const SplitCases validation(dataset, Split::val);
   RunFolder folder = open_run_folder(config.output.dir, flags, config, device);
   if (initial) folder.write_initial_weights(config.model.init, initial->table());
   NetworkDescription description{config.model.arch, network_options(config), dataset.class_names,

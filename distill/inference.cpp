@@ -83,16 +83,19 @@ std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, co
   return predict_case(Segmenter(network, {}), c, preprocessing);
 }
 
-ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+ConfusionMatrix evaluate_pooled(const Network& network, const SplitCases& cases, const Dataset& dataset,
                                 ConfusionMatrix* grid) {
   const Preprocessing& p = dataset.preprocessing;
   const Segmenter segmenter(network, {});
   ConfusionMatrix pooled(dataset.classes());
-  for (const PreparedCase& c : cases)
+  for (std::size_t k = 0; k < cases.size(); ++k) {
+    const std::shared_ptr<const PreparedCase> held = cases.at(k);
+    const PreparedCase& c = *held;
     for_each_slice(segmenter, c, p, {}, {}, [&](std::size_t i, const Mask& m) {
       pooled.add(c.truth[i].values, restore(m, c.full, p).values, p.label_map.ignore_index);
       if (grid) grid->add(c.labels[i].values, crop(m, {c.labels[i].h, c.labels[i].w}).values, p.label_map.ignore_index);
     });
+  }
   return pooled;
 }
 
@@ -105,8 +108,7 @@ std::string validation_dice_name(const std::string& class_name) {
   return name;
 }
 
-Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases,
-                                   const Dataset& dataset) {
+Validation segmentation_validation(const Network& network, const SplitCases& cases, const Dataset& dataset) {
   ConfusionMatrix on_grid(dataset.classes());
   const ConfusionMatrix m = evaluate_pooled(network, cases, dataset, &on_grid);
   Validation v;
@@ -124,13 +126,6 @@ Validation segmentation_validation(const Network& network, const std::vector<Pre
   }
   v.text += ")";
   return v;
-}
-
-std::vector<PreparedCase> load_cases(const Dataset& dataset, Split split) {
-  std::vector<PreparedCase> cases;
-  for (const Case& c : dataset.cases)
-    if (c.split == split) cases.push_back(load_case(dataset, c, Purpose::evaluation));
-  return cases;
 }
 
 }  // namespace gf

@@ -7,6 +7,7 @@
 
 #include "data/case.h"
 #include "data/metrics/confusion.h"
+#include "data/split_cases.h"
 #include "distill/segmenter.h"
 #include "distill/task.h"
 #include "models/network.h"
@@ -29,7 +30,7 @@ Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, 
 
 // Pooled confusion over a split, at the file's size. With `grid`, the one on the network's grid (shrunk labels) is
 // added up there: it is what training sees and what other implementations report.
-ConfusionMatrix evaluate_pooled(const Network& network, const std::vector<PreparedCase>& cases, const Dataset& dataset,
+ConfusionMatrix evaluate_pooled(const Network& network, const SplitCases& cases, const Dataset& dataset,
                                 ConfusionMatrix* grid = nullptr);
 
 // The volume of one voxel as stored; 1 of a picture.
@@ -40,10 +41,6 @@ double voxel_mm3(const PreparedCase& c);
 std::string validation_dice_name(const std::string& class_name);
 
 // Validation of a segmentation network: mean foreground Dice, per class in the values.
-Validation segmentation_validation(const Network& network, const std::vector<PreparedCase>& cases,
-                                   const Dataset& dataset);
-
-// Every case of a split, decoded for evaluation.
-std::vector<PreparedCase> load_cases(const Dataset& dataset, Split split);
+Validation segmentation_validation(const Network& network, const SplitCases& cases, const Dataset& dataset);
 
 }  // namespace gf

@@ -3,6 +3,7 @@
 #include "data/case.h"
 #include "data/dataset.h"
 #include "data/image.h"
+#include "data/split_cases.h"
 #include "tests/data/fixtures.h"
 
 namespace gf {
@@ -51,6 +52,33 @@ TEST_CASE("images_masks: index with splits") {
   const std::string e = message_of([&] { load_case(d, d.cases[0], Purpose::training); });
   CHECK(holds(e, "3x2 pixels"));
   CHECK(holds(e, "2x3 pixels"));
+}
+
+TEST_CASE("cases of a split: what fits stays decoded, the rest is decoded at every use") {
+  const TemporaryFolder folder;
+  constexpr std::int64_t side = 256;  // 4 + 4 + 4 bytes a pixel: 0.75 MiB a case
+  std::string index = "image,mask,split\n";
+  for (const char* name : {"a", "b", "c"}) {
+    const std::string n = name;
+    write_png(folder / (n + ".png"), {side, side, 1, Bytes(side * side, 7)});
+    write_png(folder / (n + "_mask.png"), {side, side, 1, Bytes(side * side, 1)});
+    index += n + ".png," + n + "_mask.png," + (n == "a" ? "train" : "val") + "\n";
+  }
+  write_text(folder / "index.csv", index);
+  Preprocessing p;
+  p.normalisation = Normalisation::none;
+  const Dataset d = open_dataset({"images_masks", folder.path(), {}}, p);
+  const SplitCases cases(d, Split::val, 1);
+  REQUIRE(cases.size() == 2);
+  CHECK(cases.at(0)->id == "b");
+  CHECK(cases.at(1)->id == "c");
+  for (const char* name : {"b", "c"})
+    write_png(folder / (std::string(name) + ".png"), {side, side, 1, Bytes(side * side, 9)});
+  CHECK(cases.at(0)->images[0].at(0, 0) == 7);  // the first fitted
+  CHECK(cases.at(1)->images[0].at(0, 0) == 9);  // the second did not
+  CHECK(cases.at(1)->truth.size() == 1);
+  CHECK(SplitCases(d, Split::test).empty());
+  CHECK_THROWS(cases.at(2));
 }
 
 TEST_CASE("images_masks: what is missing is said") {

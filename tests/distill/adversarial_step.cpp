@@ -198,7 +198,7 @@ TEST_CASE("adversarial training: interrupted, resumed, and exported without its 
   const TemporaryFolder data, whole, parts;
   write_discs(data.path(), 12, 64);
   const Dataset dataset = open_discs(data.path());
-  const std::vector<PreparedCase> validation = load_cases(dataset, Split::val);
+  const SplitCases validation(dataset, Split::val);
   struct Recorder : TrainingObserver {
     std::atomic<bool>* stop = nullptr;
     void stepped(const StepReport& r) override {

@@ -56,7 +56,7 @@ struct Recorder : TrainingObserver {
 
 struct Supervised {
   std::unique_ptr<Network> network;
-  std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
+  SplitCases validation{discs(), Split::val};
   std::unique_ptr<SupervisedTask> task;
 
   explicit Supervised(const std::string& arch, double width, float dropout = 0, const Device& device = cpu_device(),

@@ -166,10 +166,11 @@ TEST_CASE("paraphrasers and distillation: every term is reported, its share is i
   Paraphrasers paraphrasers(description.sizes);
   paraphrasers.initialise(4);
 
-  const std::vector<PreparedCase> validation = load_cases(discs(), Split::val);
+  const SplitCases validation(discs(), Split::val);
   const auto images = [&] {
     std::vector<Tensor> list;
-    for (const PreparedCase& c : validation) list.push_back(image_batch(c, 0, 1, discs().preprocessing));
+    for (std::size_t i = 0; i < validation.size(); ++i)
+      list.push_back(image_batch(*validation.at(i), 0, 1, discs().preprocessing));
     return list;
   };
   const std::vector<float> teacher_before = weights_of(*teacher);
