@@ -47,6 +47,8 @@ for folder in a.folders:
     for file in sorted((folder / "rows").glob("*.json")):
         r = json.loads(file.read_text())
         row = {
+            "dataset": r["dataset"],
+            **({"labelled": r["labelled"]} if "labelled" in r else {}),
             "model": " + ".join(x for x in (r.get("student") or r["teacher"], r.get("method")) if x),
             "role": r["role"],
             "seed": r["seed"],
@@ -68,5 +70,5 @@ for folder in a.folders:
 
 head = {"date": str(datetime.date.today()), **{k: getattr(a, k) for k in ("what", "command", "commit", "device")}}
 text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n'
-text += ",\n".join("  " + json.dumps(r) for r in sorted(rows, key=lambda r: (r["role"] != "teacher", r["model"], r["seed"])))
+text += ",\n".join("  " + json.dumps(r) for r in sorted(rows, key=lambda r: (r["dataset"], r.get("labelled", 0), r["role"] != "teacher", r["model"], r["seed"])))
 sys.stdout.write(text + "\n ]\n}\n")
