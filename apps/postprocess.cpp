@@ -20,13 +20,11 @@ namespace fs = std::filesystem;
 
 std::vector<PredictedCase> predictions(const NetworkFile& file, const Dataset& dataset) {
   std::vector<PredictedCase> all;
-  std::size_t wanted = 0;
-  for (const Case& c : dataset.cases) wanted += c.split == Split::val ? 1 : 0;
-  Progress progress("predict", static_cast<std::int64_t>(wanted));
-  for (const Case& c : dataset.cases) {
-    if (c.split != Split::val) continue;
-    const PreparedCase p = load_case(dataset, c, Purpose::evaluation);
-    all.push_back({p.truth, predict_case(*file.network, p, dataset.preprocessing), voxel_mm3(p),
+  const SplitCases cases(dataset, Split::val, 0);  // each is wanted once
+  Progress progress("predict", static_cast<std::int64_t>(cases.size()));
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::shared_ptr<const PreparedCase> p = cases.at(i);
+    all.push_back({p->truth, predict_case(*file.network, *p, dataset.preprocessing), voxel_mm3(*p),
                    dataset.preprocessing.label_map.ignore_index.value_or(-1)});
     progress.update(static_cast<std::int64_t>(all.size()), 0, {});
   }
