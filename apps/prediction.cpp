@@ -98,14 +98,14 @@ Prediction predict_file(const std::string& input, const std::string& output, con
     keep = [&](std::size_t slice, const Picture& of_slice) { probabilities.add(slice, of_slice); };
   // A large volume is in memory once: pictures make room for masks, but where one will be drawn.
   std::size_t released = 0;
-  const auto release = [&](std::size_t done, std::size_t) {
+  const auto release = [&](std::size_t done) {
     for (; released < done; ++released) c.images[released].pixels = std::vector<float>();
   };
   const bool draws = options.preview || options.picture;
-  std::vector<Mask> masks = predict_case(segmenter, c, p, draws ? InferenceProgress() : release, keep);
+  std::vector<Mask> masks = predict_case(segmenter, c, p, draws ? SlicesDone() : release, keep);
   clean(masks, options.postprocessing, voxel_mm3(c));
   if (draws) result.picture = overlay_of(c, masks, p);
-  release(c.images.size(), c.images.size());
+  release(c.images.size());
   if (c.volume) release_cached_memory();  // activations make room for the file's volume
 
   std::vector<std::int64_t> counts(names.size());

@@ -35,7 +35,7 @@ Picture full_size(const Tensor& probabilities, std::int64_t i, Extent full, cons
 }
 
 void for_each_slice(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& p,
-                    const InferenceProgress& progress, const ProbabilityUse& use_probabilities,
+                    const SlicesDone& slices_done, const ProbabilityUse& use_probabilities,
                     const std::function<void(std::size_t, const Mask&)>& use) {
   const MemoryTag tag("inference");
   if (c.images.empty()) return;
@@ -55,7 +55,7 @@ void for_each_slice(const Segmenter& segmenter, const PreparedCase& c, const Pre
     }
     const std::vector<Mask> masks = masks_of(classes);
     for (std::size_t i = 0; i < count; ++i) use(begin + i, masks[i]);
-    if (progress) progress(begin + count, c.images.size());
+    if (slices_done) slices_done(begin + count);
   }
 }
 
@@ -72,9 +72,9 @@ Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, 
 }
 
 std::vector<Mask> predict_case(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& preprocessing,
-                               const InferenceProgress& progress, const ProbabilityUse& use) {
+                               const SlicesDone& slices_done, const ProbabilityUse& use) {
   std::vector<Mask> masks(c.images.size());
-  for_each_slice(segmenter, c, preprocessing, progress, use,
+  for_each_slice(segmenter, c, preprocessing, slices_done, use,
                  [&](std::size_t i, const Mask& m) { masks[i] = restore(m, c.full, preprocessing); });
   return masks;
 }

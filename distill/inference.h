@@ -14,8 +14,8 @@
 
 namespace gf {
 
-// Called after each batch with (slices done, slices in all).
-using InferenceProgress = std::function<void(std::size_t done, std::size_t total)>;
+// Called after each batch: the first `done` slices have their masks, and their pictures are not looked at again.
+using SlicesDone = std::function<void(std::size_t done)>;
 
 // Called with each slice's class probabilities: one channel a class, at the file's height and width.
 using ProbabilityUse = std::function<void(std::size_t slice, const Picture& probabilities)>;
@@ -23,7 +23,7 @@ using ProbabilityUse = std::function<void(std::size_t slice, const Picture& prob
 // One class map per slice, at the file's height and width. The network must be in evaluation mode.
 std::vector<Mask> predict_case(const Network& network, const PreparedCase& c, const Preprocessing& preprocessing);
 std::vector<Mask> predict_case(const Segmenter& segmenter, const PreparedCase& c, const Preprocessing& preprocessing,
-                               const InferenceProgress& progress = {}, const ProbabilityUse& use = {});
+                               const SlicesDone& slices_done = {}, const ProbabilityUse& use = {});
 
 // One image batch (n,h,w,c) of slices begin..begin+count-1, padded as the network needs it.
 Tensor image_batch(const PreparedCase& c, std::size_t begin, std::size_t count, const Preprocessing& preprocessing);
