@@ -54,11 +54,14 @@ class Reader {
   Reader(ExperimentFile& out, std::string path)
       : out_(out), path_(std::move(path)), table_(parse_toml(read_toml_file(path_), path_)) {}
 
-  void read(bool included) {
+  // above: the files that included this one, outermost first.
+  void read(std::vector<std::filesystem::path> above = {}) {
     if (const auto text = take_text("include")) {
-      if (included) refuse("an included file includes another", path_, {}, *text, "name all of it in one file");
-      const std::filesystem::path base = std::filesystem::path(path_).parent_path();
-      Reader(out_, (base / *text).string()).read(true);
+      const std::filesystem::path file = std::filesystem::path(path_).parent_path() / *text;
+      above.push_back(std::filesystem::weakly_canonical(path_));
+      if (std::find(above.begin(), above.end(), std::filesystem::weakly_canonical(file)) != above.end())
+        refuse("files that include each other", path_, "an include that leads to no file above it", *text);
+      Reader(out_, file.string()).read(std::move(above));
     }
     if (const auto text = take_text("name")) out_.name = *text;
     if (const auto text = take_text("runs")) out_.runs = *text;
@@ -182,7 +185,7 @@ class Reader {
 ExperimentFile load_experiment(const std::string& path) {
   ExperimentFile file;
   file.path = path;
-  Reader(file, path).read(false);
+  Reader(file, path).read();
   if (file.name.empty()) file.name = std::filesystem::path(path).stem().string();
   if (file.output.empty()) file.output = "runs/" + slug_of(file.name);
   if (file.runs.empty()) file.runs = file.output + "/runs";

@@ -307,6 +307,20 @@ TEST_CASE("experiment: a data set that is divided already, and one method that u
   CHECK(row["train_cases"] == 12);
 }
 
+TEST_CASE("experiment: an included file may include another, and the file nearest to the command decides") {
+  const TemporaryFolder t;
+  write_text(t / "base.toml", experiment_text(t.path(), "labelled = [3]\n"));
+  write_text(t / "middle.toml", "include = \"base.toml\"\nlabelled = [4]\nseeds = [5]\n[optim]\nlr = 1e-4\n");
+  write_text(t / "top.toml", "include = \"middle.toml\"\nseeds = [7]\n[optim]\nlr = 2e-4\n");
+  const Outcome list = run("experiment --list " + (t / "top.toml"));
+  CHECK(list.code == 0);
+  CHECK_MESSAGE(contains(list.text, "discs.labelled4.Small.alone.seed7"), list.text);
+  CHECK(!contains(list.text, "seed5"));
+  CHECK(!contains(list.text, "labelled3"));
+  REQUIRE(run("experiment -q --threads 1 " + (t / "top.toml") + " --only \"Small.alone*seed7\"").code == 0);
+  CHECK(rows_of(t / "out").at("discs.labelled4.Small.alone.seed7")["settings"]["optim.lr"] == 2e-4);
+}
+
 TEST_CASE("experiment: mistakes in the file are named with their line") {
   const TemporaryFolder t;
   const std::string file = t / "tiny.toml", text = experiment_text(t.path());
@@ -338,6 +352,9 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   refuse(text, "unknown configuration key 'optim.lrr'", " --set optim.lrr=1");
   refuse(text, "no such row", " --only nothing");
   refuse("include = \"none.toml\"\n", "none.toml");
+  refuse("include = \"tiny.toml\"\n" + text, "files that include each other: " + file);
+  write_text(t / "between.toml", "include = \"./tiny.toml\"\n");
+  refuse("include = \"between.toml\"\n" + text, "files that include each other: " + (t / "between.toml"));
   write_text(file, text);
   CHECK(run("experiment " + file + " --data " + (t / "nowhere")).code == 3);
   CHECK(run("experiment " + (t / "none.toml")).code == 2);
