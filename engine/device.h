@@ -16,8 +16,24 @@ using Device = std::variant<Cpu, Simt, Cuda>;
 using Device = std::variant<Cpu, Simt>;
 #endif
 
+// The device whose kernels the calling thread is about to start, if any: views of another device's tensors are refused
+// meanwhile (tensor.h), where a kernel would read memory that is not its own.
+class KernelDevice {
+ public:
+  explicit KernelDevice(const Device& device) : outer_(std::exchange(current_, &device)) {}
+  ~KernelDevice() { current_ = outer_; }
+  KernelDevice(const KernelDevice&) = delete;
+  KernelDevice& operator=(const KernelDevice&) = delete;
+  static const Device* current() { return current_; }
+
+ private:
+  const Device* outer_;
+  inline static thread_local const Device* current_ = nullptr;
+};
+
 template <class Call>
 decltype(auto) on(const Device& device, Call&& call) {
+  const KernelDevice scope(device);
   return std::visit(std::forward<Call>(call), device);
 }
 

@@ -131,6 +131,11 @@ void* Tensor::host() const {
   return raw();
 }
 
+void Tensor::refuse_device(const Device& wanted) const {
+  fail("tensors of different devices in one op", shape().str(), "all on " + device_name(wanted),
+       device_name(impl_->device), "bring it with to()");
+}
+
 void Tensor::move_to(const Device& device) const {
   const Tensor there = to(device);
   impl_->storage = there.impl_->storage;

@@ -33,8 +33,12 @@ class Tensor {
   std::int64_t pixel_stride() const { return impl_->pixel_stride; }
   bool dense() const { return view().dense(); }
 
-  ConstView view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
-  View mutable_view() const { return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride}; }
+  // For kernels. Inside on() (device.h) it throws for a tensor of another device than that one.
+  ConstView view() const { return mutable_view(); }
+  View mutable_view() const {
+    if (const Device* d = KernelDevice::current(); d && d->index() != impl_->device.index()) refuse_device(*d);
+    return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride};
+  }
   // For the host's eyes: throws for a tensor on a GPU (views go to kernels, to() brings it here).
   template <class T = float>
   const T* data() const {
@@ -92,6 +96,7 @@ class Tensor {
   explicit Tensor(Impl impl) : impl_(std::make_shared<Impl>(std::move(impl))) {}
   void* raw() const { return static_cast<std::byte*>(impl_->storage.get()) + impl_->offset; }
   void* host() const;
+  [[noreturn]] void refuse_device(const Device& wanted) const;
   Tensor view_at(std::int64_t element, const Shape& shape) const;
 
   std::shared_ptr<Impl> impl_;

@@ -27,8 +27,8 @@ inline Start start_with(const Array& image, const Array& ids) {
   s.student = make_network("mobile_unet", {.in_channels = 1, .classes = kClasses, .width = 0.2});
   s.teacher->initialise(1);
   s.student->initialise(2);
-  s.batch.image = to_tensor(image, Layout::dense);
-  s.batch.label = to_tensor(ids, Layout::dense, DType::i32);
+  s.batch.image = to_tensor(image, Layout::dense).to(cpu_device());
+  s.batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
   return s;
 }
 

@@ -17,8 +17,8 @@ Batch random_batch(std::int64_t size) {
   normal()(image, g);
   class_ids(3)(ids, g);
   Batch batch;
-  batch.image = to_tensor(image, Layout::dense);
-  batch.label = to_tensor(ids, Layout::dense, DType::i32);
+  batch.image = to_tensor(image, Layout::dense).to(cpu_device());
+  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
   return batch;
 }
 

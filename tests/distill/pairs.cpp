@@ -42,8 +42,8 @@ void distil(const std::string& teacher_name, const std::string& student_name, co
   normal()(image, g);
   class_ids(kClasses)(ids, g);
   Batch batch;
-  batch.image = to_tensor(image, Layout::dense);
-  batch.label = to_tensor(ids, Layout::dense, DType::i32);
+  batch.image = to_tensor(image, Layout::dense).to(cpu_device());
+  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
   Random random(5);
   const Objective objective = task.objective(batch, random);
   backward(objective.total());
@@ -87,8 +87,8 @@ TEST_CASE("the graph losses of several pairs of layers are the sum of each pair'
   normal()(image, g);
   class_ids(kClasses)(ids, g);
   Batch batch;
-  batch.image = to_tensor(image, Layout::dense);
-  batch.label = to_tensor(ids, Layout::dense, DType::i32);
+  batch.image = to_tensor(image, Layout::dense).to(cpu_device());
+  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
   DistillationOptions options;
   options.kd_weight = 0;
   options.vertex_weight = 1e-2;

@@ -129,6 +129,7 @@ TEST_CASE("gradients of micro-batches add up to the gradient of the batch, for a
     Tensor operator()(const Tensor& x) const { return head(square(first(x))); }
   } net;
   net.initialise(3);
+  net.to(test_device());
   FlatParameters flat(net);
   Generator g(1);
   Array image({4, 6, 5, 2}), label({4, 6, 5, 1});
