@@ -5,6 +5,8 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/capture.h"
+#include "engine/memory.h"
 #include "kernels/cublas/library.h"
 #include "kernels/cuda/cuda_check.h"
 #include "kernels/cudnn/library.h"
@@ -106,14 +108,6 @@ void* device_memory(std::size_t bytes) {
   return p;
 }
 
-// Of the device that is current. Work is queued on one stream, so that a kernel that writes it runs after those that
-// used it before; a smaller buffer is freed by the driver when it is idle.
-void* cuda_workspace(std::size_t bytes) {
-  int ordinal = 0;
-  GF_CUDA_CHECK(cudaGetDevice(&ordinal));
-  return cuda_workspace_of(ordinal).at_least(bytes);
-}
-
 cudaStream_t stream_of(int ordinal) {
   static std::mutex mutex;
   static std::array<cudaStream_t, kMaxDevices> streams{};
@@ -121,6 +115,16 @@ cudaStream_t stream_of(int ordinal) {
   cudaStream_t& s = streams[static_cast<std::size_t>(ordinal)];
   if (!s) GF_CUDA_CHECK(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
   return s;
+}
+
+// Of the device that is current. Work is queued on one stream, so that a kernel that writes it runs after those that
+// used it before; a smaller buffer is freed by the driver when it is idle.
+void* cuda_workspace(std::size_t bytes) {
+  int ordinal = 0;
+  GF_CUDA_CHECK(cudaGetDevice(&ordinal));
+  void* p = cuda_workspace_of(ordinal).at_least(bytes);
+  if (poisoned() && !capturing()) GF_CUDA_CHECK(cudaMemsetAsync(p, 0xFF, bytes, stream_of(ordinal)));
+  return p;
 }
 
 }  // namespace
@@ -194,6 +198,10 @@ void copy_from_cuda(const Cuda& cuda, void* to, const void* from, std::size_t by
 
 void copy_within_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes) {
   GF_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda.stream));
+}
+
+void poison_cuda(const Cuda& cuda, void* p, std::size_t bytes) {
+  if (bytes > 0) GF_CUDA_CHECK(cudaMemsetAsync(p, 0xFF, bytes, cuda.stream));
 }
 
 void synchronise(const Cuda& cuda) { GF_CUDA_CHECK(cudaStreamSynchronize(cuda.stream)); }

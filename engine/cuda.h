@@ -31,6 +31,7 @@ Workspace& cuda_workspace_of(int ordinal);  // of this thread; never destroyed
 void copy_to_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes);
 void copy_from_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes);
 void copy_within_cuda(const Cuda& cuda, void* to, const void* from, std::size_t bytes);
+void poison_cuda(const Cuda& cuda, void* p, std::size_t bytes);  // NaN, in the order of the stream
 void synchronise(const Cuda& cuda);
 
 }  // namespace gf

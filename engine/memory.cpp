@@ -21,11 +21,6 @@ constexpr bool kKeep = false;  // a cached block would hide an overrun or a use 
 constexpr bool kKeep = true;
 #endif
 
-bool poison() {
-  static const bool on = std::getenv("GF_POISON") != nullptr;  // NaN in fresh tensors, for tests
-  return on;
-}
-
 // Never destroyed: tensors in static storage may outlive any static object.
 CachingAllocator& host_memory() {
   static CachingAllocator* const instance =
@@ -52,6 +47,11 @@ void refuse_copy_while_capturing(const Device& to, const Device& from) {
 
 }  // namespace
 
+bool poisoned() {
+  static const bool on = std::getenv("GF_POISON") != nullptr;
+  return on;
+}
+
 CachingAllocator& memory_of([[maybe_unused]] const Device& device) {
 #ifdef GF_WITH_CUDA
   if (const Cuda* cuda = std::get_if<Cuda>(&device)) return cuda_memory(cuda->device);
@@ -75,7 +75,11 @@ void copy_bytes(void* to, [[maybe_unused]] const Device& to_device, const void* 
 
 std::shared_ptr<void> allocate(std::size_t bytes, const Device& device, const BlockLabel& label) {
   std::shared_ptr<void> p = memory_of(device).allocate(bytes, current_tag, label);
-  if (poison() && on_host(device)) std::memset(p.get(), 0xFF, bytes);
+  if (!poisoned() || capturing()) return p;  // a captured step is of its own launches
+#ifdef GF_WITH_CUDA
+  if (const Cuda* cuda = std::get_if<Cuda>(&device)) return poison_cuda(*cuda, p.get(), bytes), p;
+#endif
+  std::memset(p.get(), 0xFF, bytes);
   return p;
 }
 

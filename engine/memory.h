@@ -16,6 +16,10 @@ std::shared_ptr<void> allocate(std::size_t bytes, const Device& device = cpu_dev
 // Copies between any two memories; ordered after the work queued before, and to the host complete on return.
 void copy_bytes(void* to, const Device& to_device, const void* from, const Device& from_device, std::size_t bytes);
 
+// For tests: with GF_POISON in the environment fresh tensors, and a GPU's scratch memory at every call, are full of
+// NaN.
+bool poisoned();
+
 MemoryStatistics memory_statistics(const Device& device = cpu_device());
 void reset_memory_peak(const Device& device = cpu_device());
 void release_cached_memory(const Device& device = cpu_device());
