@@ -58,4 +58,13 @@ void convolution_forward(const Cuda&, const ConvolutionShape&, ConstView x, Cons
 void convolution_input_grad(const Cuda&, const ConvolutionShape&, ConstView dy, ConstView w, ConstView bias, View dx);
 void convolution_weight_grad(const Cuda&, const ConvolutionShape&, ConstView x, ConstView dy, View dw, View db);
 
+// Whether bias, residual and activation join the convolution's own pass; elsewhere they take passes that follow. gaps:
+// between the pixels of x, y or the residual.
+inline bool fuses_end(const Cpu&, bool /*gaps*/, bool residual) { return !residual; }
+inline bool fuses_end(const Simt&, bool, bool) { return true; }
+// kernels/cudnn/plan.h says what is wrong with gaps.
+inline bool fuses_end(const Cuda&, bool gaps, bool) { return !gaps; }
+
+inline bool has_gaps(const ConstView& v) { return v.pixels() > 1 && v.pixel_stride != v.c; }
+
 }  // namespace gf

@@ -41,7 +41,8 @@ std::optional<ConvolutionActivation> activation_of(NormActivation act) {
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual,
                  const Tensor& into) {
   const NormActivation act = bn.shape.act;
-  const bool saves = !residual || !std::holds_alternative<Cpu>(x.device());
+  const bool gaps = has_gaps(x.view()) || (into && has_gaps(into.view())) || (residual && has_gaps(residual.view()));
+  const bool saves = on(x.device(), [&](const auto& d) { return fuses_end(d, gaps, static_cast<bool>(residual)); });
   const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves && activation_of(act) &&
                      !x.requires_grad() && !(residual && residual.requires_grad()) &&
                      (x.dtype() == DType::f32 || bn.folds_bf16());

@@ -11,8 +11,9 @@
 namespace gf {
 
 // bn(conv(x), residual), folded where that is allowed and saves something: with no activation, a ReLU or a ReLU6, which
-// the convolution does itself. A residual too, but not on the CPU: there it is added in a pass of its own, and the
-// batch norm does that pass as well. `into`: where the result goes (ops/place.h).
+// the convolution does itself. A residual too where the convolution's kernel adds it (fuses_residual); elsewhere it
+// would be added in a pass of its own, and the batch norm does that pass as well. `into`: where the result goes
+// (ops/place.h).
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {},
                  const Tensor& into = {});
 

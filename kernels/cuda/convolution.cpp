@@ -15,7 +15,13 @@ cudnn::PlanFlags flags_of(const Cuda& cuda) { return {.deterministic = true, .tf
 void convolution_forward(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView w, ConstView bias, View y,
                          ConvolutionActivation act, ConstView residual) {
   if (y.count() == 0 || took_depthwise_forward(cuda, p, x, w, bias, y, act, residual)) return;
-  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act, residual);
+  const bool gaps = has_gaps(x) || has_gaps(y) || has_gaps(residual);
+  if (fuses_end(cuda, gaps, residual.data != nullptr))
+    return cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, bias, y, act, residual);
+  cudnn::convolution_forward(cuda, flags_of(cuda), p, x, w, {}, y);
+  if (bias.data != nullptr) binary(cuda, Binary::add, y, bias, y);
+  if (residual.data != nullptr) binary(cuda, Binary::add, y, residual, y);
+  activate(cuda, act, y);
 }
 
 void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView dy, ConstView w, ConstView bias,
@@ -26,6 +32,11 @@ void convolution_input_grad(const Cuda& cuda, const ConvolutionShape& p, ConstVi
 }
 
 void convolution_weight_grad(const Cuda& cuda, const ConvolutionShape& p, ConstView x, ConstView dy, View dw, View db) {
+  if (dy.count() == 0) {  // of no pictures: no library's business
+    fill(cuda, 0.0f, dw);
+    if (db.data != nullptr) fill(cuda, 0.0f, db);
+    return;
+  }
   if (took_depthwise_weight_grad(cuda, p, x, dy, dw, db)) return;
   cudnn::convolution_weight_grad(cuda, flags_of(cuda), p, x, dy, dw);
   if (db.data != nullptr) sum_to(cuda, 1.0f, dy, db);

@@ -126,7 +126,7 @@ ConvolutionKey key_of(const ConvolutionProblem& q, const PlanFlags& f) {
           q.residual,
           q.residual ? q.residual_stride : 0,
           q.residual ? q.residual_alignment : 0,
-          f.deterministic * 2 + f.tf32,
+          f.compiled * 4 + f.deterministic * 2 + f.tf32,
           static_cast<std::int64_t>(f.workspace_limit)};
 }
 
@@ -136,10 +136,13 @@ std::shared_ptr<Plan> make_convolution_plan(const ConvolutionProblem& q, const P
     fail("cuDNN convolution: wrong output shape", describe(q), y.str(), q.y.str());
   if ((q.residual || q.bias || q.act != ConvolutionActivation::none) && q.operation != Operation::forward)
     fail("cuDNN convolution: residual, bias and activation belong to forward", describe(q));
+  PlanFlags safe = flags;
+  safe.compiled =
+      flags.compiled && q.x_stride == q.x.c && q.y_stride == q.y.c && (!q.residual || q.residual_stride == q.y.c);
   Graph graph(device ? nullptr : thread_handle());
   try {
     build(graph, q);
-    return find_plan(graph, q.dtype, flags, device);
+    return find_plan(graph, q.dtype, safe, device);
   } catch (const Error& e) {  // of a descriptor, which does not know the whole
     throw Error(e.kind(), {e.parts().what, describe(q) + (e.parts().where.empty() ? "" : "; " + e.parts().where),
                            e.parts().expected, e.parts().found, e.parts().remedy});

@@ -69,6 +69,11 @@ class Search {
     // On float32 tensors a tensor core works in TF32.
     if (exact_ && (has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) || has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)))
       return ++reduced_, nullptr;
+    const auto behaviour =
+        engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
+    const bool compiled =
+        std::find(behaviour.begin(), behaviour.end(), CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behaviour.end();
+    if (compiled && !flags_.compiled) return ++compiled_, nullptr;
 
     Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "plan");
     plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, choice);
@@ -88,9 +93,7 @@ class Search {
     }
     found.engine = engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
     for (const auto n : notes) found.notes.emplace_back(text_of(n));
-    for (const auto n :
-         engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT))
-      found.notes.emplace_back(text_of(n));
+    for (const auto n : behaviour) found.notes.emplace_back(text_of(n));
     found.candidates = candidates_;
     found.refused = refused_;
     return std::make_shared<Plan>(std::move(plan), std::move(found), handle_);
@@ -104,6 +107,7 @@ class Search {
     };
     add("nondeterministic", nondeterministic_);
     add("of reduced precision", reduced_);
+    add("compiled at run time", compiled_);
     add("with too large a workspace", large_);
     if (large_) s += " (the smallest " + std::to_string(smallest_workspace_) + " bytes)";
     add("refused", refused_);
@@ -127,7 +131,7 @@ class Search {
   PlanFlags flags_;
   bool exact_;
   std::optional<Descriptor> device_;
-  int candidates_ = 0, nondeterministic_ = 0, reduced_ = 0, large_ = 0, refused_ = 0;
+  int candidates_ = 0, nondeterministic_ = 0, reduced_ = 0, compiled_ = 0, large_ = 0, refused_ = 0;
   std::int64_t smallest_workspace_ = 0;  // among the too large
   std::string reason_;                   // cuDNN's first
 };

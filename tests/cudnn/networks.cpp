@@ -102,7 +102,15 @@ std::vector<ConvolutionProblem> problems_of(const ConvolutionCall& call) {
       q.act = ConvolutionActivation::none;
       list.push_back(q);
     }
-    if (call.transposed) continue;
+    if (call.transposed) {  // into a part of a concatenation, and its gradients from there
+      q.x_stride = 2 * q.x.c;
+      for (const Operation operation : {Operation::forward, Operation::input_grad, Operation::weight_grad}) {
+        q.operation = operation;
+        list.push_back(q);
+      }
+      q.x_stride = q.x.c;
+      continue;
+    }
     // Second derivatives run a layer forwards without its bias.
     if (call.bias) {
       q.operation = Operation::forward;

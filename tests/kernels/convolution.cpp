@@ -37,11 +37,14 @@ TEST_CASE("convolution: forward equals the definition") {
         const Setup s(c);
         std::vector<double> expected = forward_reference(s, with_bias, false);
         for (double& v : expected) v = activated(v, act, clipped);
-        Buffer y(s.y_shape, c.extra_y);
-        convolution_forward(Cpu{harness::workspace}, s.p, s.x.view(), s.w.view(),
-                            with_bias ? s.bias_y.view() : ConstView(), y.view(), act);
-        CHECK(harness::relative_error(y.values(), expected) < forward_tolerance(c));
-        CHECK(y.sentinels_intact());
+        harness::on_every_device([&](const auto& device) {
+          Buffer y(s.y_shape, c.extra_y);
+          convolution_forward(device, s.p, s.x.view(), s.w.view(), with_bias ? s.bias_y.view() : ConstView(), y.view(),
+                              act);
+          CHECK(harness::relative_error(y.values(), expected) < forward_tolerance(c));
+          CHECK(y.sentinels_intact());
+          return y.values();
+        });
       }
   CHECK(clipped > 100);
 }
@@ -68,17 +71,48 @@ TEST_CASE("convolution: a residual is added before the activation") {
   CHECK(clipped > 100);
 }
 
+#ifdef GF_WITH_CUDA
+TEST_CASE("convolution: a GPU may round float32 inputs to TF32, and does no worse than that") {
+  constexpr double kTf32 = 2e-3;
+  for (const Case& c : cases()) {
+    CAPTURE(c.name);
+    const Setup s(c);
+    const Buffer residual = Buffer::random(s.y_shape, 3, 77);
+    Values expected = forward_reference(s, true, false);
+    const Values r = residual.values();
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = std::max(0.0, expected[i] + r[i]);
+    harness::on_every_gpu([&](const auto& device) {
+      auto rounding = device;
+      if constexpr (std::is_same_v<std::decay_t<decltype(device)>, Cuda>) rounding.tf32 = true;
+      Buffer y(s.y_shape, c.extra_y), dx(c.x, c.extra_x), dw(c.w);
+      convolution_forward(rounding, s.p, s.x.view(), s.w.view(), s.bias_y.view(), y.view(), ConvolutionActivation::relu,
+                          residual.view());
+      convolution_input_grad(rounding, s.p, s.dy.view(), s.w.view(), {}, dx.view());
+      convolution_weight_grad(rounding, s.p, s.x.view(), s.dy.view(), dw.view(), {});
+      CHECK(harness::relative_error(y.values(), expected) < kTf32);
+      CHECK(harness::relative_error(dx.values(), input_grad_reference(s, false)) < kTf32);
+      CHECK(harness::relative_error(dw.values(), weight_grad_reference(s)) < kTf32);
+      return Values{};
+    });
+  }
+}
+#endif
+
 TEST_CASE("convolution: input gradient equals the definition") {
   for (const Case& c : cases())
     for (const bool with_bias : {false, true}) {
       CAPTURE(c.name);
       CAPTURE(with_bias);
       const Setup s(c);
-      Buffer dx(c.x, c.extra_x);
-      convolution_input_grad(Cpu{harness::workspace}, s.p, s.dy.view(), s.w.view(),
-                             with_bias ? s.bias_x.view() : ConstView(), dx.view());
-      CHECK(harness::relative_error(dx.values(), input_grad_reference(s, with_bias)) < input_grad_tolerance(c));
-      CHECK(dx.sentinels_intact());
+      const Values expected = input_grad_reference(s, with_bias);
+      harness::on_every_device([&](const auto& device) {
+        Buffer dx(c.x, c.extra_x);
+        convolution_input_grad(device, s.p, s.dy.view(), s.w.view(), with_bias ? s.bias_x.view() : ConstView(),
+                               dx.view());
+        CHECK(harness::relative_error(dx.values(), expected) < input_grad_tolerance(c));
+        CHECK(dx.sentinels_intact());
+        return dx.values();
+      });
     }
 }
 
@@ -88,13 +122,16 @@ TEST_CASE("convolution: weight gradient equals the definition") {
       CAPTURE(c.name);
       CAPTURE(with_bias);
       const Setup s(c);
-      Buffer dw(c.w), db({1, 1, 1, c.w.n});
-      convolution_weight_grad(Cpu{harness::workspace}, s.p, s.x.view(), s.dy.view(), dw.view(),
-                              with_bias ? db.view() : View());
-      CHECK(harness::relative_error(dw.values(), weight_grad_reference(s)) < weight_grad_tolerance(s));
-      CHECK(dw.sentinels_intact());
-      if (with_bias) CHECK(harness::relative_error(db.values(), bias_grad_reference(s)) < weight_grad_tolerance(s));
-      CHECK(db.sentinels_intact());
+      const Values expected = weight_grad_reference(s), expected_bias = bias_grad_reference(s);
+      harness::on_every_device([&](const auto& device) {
+        Buffer dw(c.w), db({1, 1, 1, c.w.n});
+        convolution_weight_grad(device, s.p, s.x.view(), s.dy.view(), dw.view(), with_bias ? db.view() : View());
+        CHECK(harness::relative_error(dw.values(), expected) < weight_grad_tolerance(s));
+        CHECK(dw.sentinels_intact());
+        if (with_bias) CHECK(harness::relative_error(db.values(), expected_bias) < weight_grad_tolerance(s));
+        CHECK(db.sentinels_intact());
+        return dw.values();
+      });
     }
 }
 
