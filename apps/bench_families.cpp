@@ -112,7 +112,7 @@ std::vector<KernelBench> depthwise_parts(const Shape& x) {
 // ---- the paraphraser's encoder: by tensor cores, thread by thread, and composed of convolutions
 
 struct Encoder {
-  Tensor x, w0, w1, w2, b0, b1, b2, y0, y1, y2;
+  Tensor x, w0, w1, w2, b0, b1, b2, c0, c1, c2, y0, y1, y2;  // c: the biases as convolutions take them, of y's dtype
   Encoder(const Shape& s, std::int64_t k, const Device& device, DType dtype)
       : x(random(s, device, dtype)),
         w0(random({s.c, 3, 3, s.c}, device, dtype)),
@@ -121,6 +121,9 @@ struct Encoder {
         b0(random({1, 1, 1, s.c}, device)),
         b1(random({1, 1, 1, k}, device)),
         b2(random({1, 1, 1, k}, device)),
+        c0(random({1, 1, 1, s.c}, device, dtype)),
+        c1(random({1, 1, 1, k}, device, dtype)),
+        c2(random({1, 1, 1, k}, device, dtype)),
         y0(random(s, device, dtype)),
         y1(random({s.n, s.h, s.w, k}, device, dtype)),
         y2(random({s.n, s.h, s.w, k}, device, dtype)) {}
@@ -135,10 +138,10 @@ struct Encoder {
       unary(d, Unary::leaky_relu, kSlope, y.view(), y.mutable_view());
     });
   }
-  void composed_wide(const Device& device) const { composed_layer(device, x, w0, b0, y0); }
+  void composed_wide(const Device& device) const { composed_layer(device, x, w0, c0, y0); }
   void composed_narrow(const Device& device) const {
-    composed_layer(device, y0, w1, b1, y1);
-    composed_layer(device, y1, w2, b2, y2);
+    composed_layer(device, y0, w1, c1, y1);
+    composed_layer(device, y1, w2, c2, y2);
   }
   void wide(const Device& device) const {
     on_gpu(device,

@@ -5,6 +5,8 @@
 #include "kernels/matmul.h"
 #include "kernels/captured_plans.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -71,8 +73,16 @@ struct Key {
   bool transpose_a, transpose_b;
   DType dtype;
   bool tf32;
+  std::uint32_t a_alignment, b_alignment, y_alignment;  // bytes
   auto operator<=>(const Key&) const = default;
 };
+
+// What every matrix of the batch starts at a multiple of; the row strides the library knows. 256 is all it asks for.
+std::uint32_t alignment_of(const ConstView& v, std::int64_t batch, std::int64_t batch_stride) {
+  auto address = reinterpret_cast<std::uintptr_t>(v.data);
+  if (batch > 1) address |= static_cast<std::uintptr_t>(batch_stride) * size_of(v.dtype);
+  return static_cast<std::uint32_t>(std::min<std::uintptr_t>(address & -address, 256));
+}
 
 std::shared_ptr<Plan> make_plan(const Key& key) {
   const MatmulProblem& q = key.problem;
@@ -100,12 +110,14 @@ std::shared_ptr<Plan> make_plan(const Key& key) {
   check(api().preference_create(&p), "cublasLtMatmulPreferenceCreate", about);
   const Owned<cublasLtMatmulPreference_t> preference(p, api().preference_destroy);
   set(api().preference_set, p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{kWorkspaceLimit}, about);
-  // The first proposal for this problem on this device: the same every time. The one alignment promised is an
-  // element's.
-  const std::uint32_t alignment = static_cast<std::uint32_t>(size_of(key.dtype));
-  for (const auto a : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-                       CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
-    set(api().preference_set, p, a, alignment, about);
+  const auto aligned = [&](cublasLtMatmulPreferenceAttributes_t which, std::uint32_t bytes) {
+    set(api().preference_set, p, which, bytes, about);
+  };
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.b_alignment);  // b comes first
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key.a_alignment);
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key.y_alignment);
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.y_alignment);
+  // The first proposal for this problem on this device: the same every time.
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
   check(api().heuristic(thread_handle(), d, layouts.first.get(), layouts.second.get(), layouts.result.get(),
@@ -126,7 +138,14 @@ void matmul(const Cuda& cuda, bool transpose_a, bool transpose_b, ConstView a, C
   if (y.count() == 0) return;
   cublas::thread_handle();  // made first, so that it outlives the plans
   thread_local LruCache<cublas::Key, std::shared_ptr<cublas::Plan>> plans(256);
-  const cublas::Key key{q, transpose_a, transpose_b, y.dtype, cuda.tf32};
+  const cublas::Key key{q,
+                        transpose_a,
+                        transpose_b,
+                        y.dtype,
+                        cuda.tf32,
+                        cublas::alignment_of(a, q.batch, q.a_batch),
+                        cublas::alignment_of(b, q.batch, q.b_batch),
+                        cublas::alignment_of(y, q.batch, q.y_batch)};
   const std::shared_ptr<cublas::Plan> plan = plans.get(key, [&] { return cublas::make_plan(key); });
   keep_if_capturing(plan);
   void* workspace = plan->workspace > 0 ? cuda.workspace(plan->workspace) : nullptr;
