@@ -9,10 +9,12 @@ namespace {
 
 // A picture changed by a millionth moves some activations across the kinks of ReLU and ReLU6, and with them gradients
 // by up to a hundredth, on the CPU alone. So that is measured, and simt must agree as well as the CPU does with itself.
-std::vector<double> conditioning(const Outcome& here, const DistillationOptions& options, std::size_t layers) {
+// A GPU adds in another order in every convolution, and fuses: more than a last place of the picture.
+std::vector<double> conditioning(const Outcome& here, const DistillationOptions& options, std::size_t layers,
+                                 bool gpu) {
   std::vector<double> moved(here.gradients.size(), 0.0);
   for (const double change : {-2e-6, -1e-6, 1e-6, 2e-6}) {
-    const Outcome there = one_step(cpu_device(), options, random_start(1 + change), layers);
+    const Outcome there = one_step(cpu_device(), options, random_start(1 + (gpu ? 5 : 1) * change), layers);
     for (std::size_t i = 0; i < moved.size(); ++i)
       moved[i] = std::max(moved[i], max_difference(there.gradients[i].tensor, here.gradients[i].tensor));
   }
@@ -20,7 +22,7 @@ std::vector<double> conditioning(const Outcome& here, const DistillationOptions&
 }
 
 // Relative. The edge term is of the fourth degree in the activations.
-constexpr double kLoss = 1e-4, kGradient = 1e-4, kAtMost = 0.05;
+constexpr double kLoss = 1e-4, kGradient = 1e-4;
 
 void compare(const DistillationOptions& options, std::size_t layers = 1) {
   const Start start = random_start();
@@ -28,7 +30,9 @@ void compare(const DistillationOptions& options, std::size_t layers = 1) {
   REQUIRE(cpu.reconstruction.size() == 2 * layers);
   REQUIRE(cpu.terms.size() >= 5);
   REQUIRE(cpu.gradients.size() > 100);
-  const std::vector<double> moved = conditioning(cpu, options, layers);
+  const bool gpu = !on_host(test_device());
+  const double at_most = gpu ? 0.1 : 0.05;
+  const std::vector<double> moved = conditioning(cpu, options, layers, gpu);
   double largest = 0;
   for (const NamedTensor& g : cpu.gradients) largest = std::max(largest, max_abs(g.tensor));
   std::vector<Device> devices{simt_device(0), simt_device(6)};
@@ -43,15 +47,15 @@ void compare(const DistillationOptions& options, std::size_t layers = 1) {
       CAPTURE(cpu.terms[i].name);
       CHECK(simt.terms[i].value == doctest::Approx(cpu.terms[i].value).epsilon(kLoss));
     }
-    CHECK(simt.gradient_norm == doctest::Approx(cpu.gradient_norm).epsilon(kAtMost));
+    CHECK(simt.gradient_norm == doctest::Approx(cpu.gradient_norm).epsilon(at_most));
     REQUIRE(simt.gradients.size() == cpu.gradients.size());
     for (std::size_t i = 0; i < cpu.gradients.size(); ++i) {
       CAPTURE(cpu.gradients[i].name);
       // A bias in front of a batch norm has a gradient of zero but for rounding: hold it against the largest.
       const double scale = std::max(max_abs(cpu.gradients[i].tensor), 1e-5 * largest);
       const double difference = max_difference(simt.gradients[i].tensor, cpu.gradients[i].tensor);
-      CHECK(difference < kGradient * scale + 3 * moved[i]);
-      CHECK(difference < kAtMost * scale);
+      CHECK(difference < kGradient * scale + (gpu ? 10 : 3) * moved[i]);
+      CHECK(difference < at_most * scale);
     }
     for (std::size_t i = 0; i < cpu.after.size(); ++i) {
       CAPTURE(cpu.after[i].name);

@@ -3,6 +3,7 @@
 #include "kernels/augment.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numbers>
 #include <random>
 
@@ -18,7 +19,7 @@ struct Case {
   BatchChange batch;
   std::vector<PictureChange> changes;
   Buffer<> from, to, outside;
-  Buffer<std::int32_t> from_labels, to_labels;
+  Buffer<std::int32_t> words, from_labels, to_labels;  // words: `changes`, where the kernel finds them
 
   Case(const Shape& s, std::int64_t extra, bool levels, std::vector<PictureChange> changes_)
       : shape(s),
@@ -27,11 +28,21 @@ struct Case {
         from(Buffer<>::random(s, extra, 1, -2, 3)),
         to(s, 2 * extra),
         outside(Buffer<>::random({s.n, 1, 1, s.c}, extra, 2, -4, -3)),
+        words(words_of(changes)),
         from_labels(Buffer<std::int32_t>::random(one_channel(), extra, 3, 0, 100)),
         to_labels(one_channel(), extra) {}
 
   Shape one_channel() const { return {shape.n, shape.h, shape.w, 1}; }
-  ConstView pictures() const { return {changes.data(), DType::i32, {shape.n, 1, 1, kChangeWords}}; }
+  ConstView pictures() const { return words.view(); }
+  static Buffer<std::int32_t> words_of(const std::vector<PictureChange>& changes) {
+    Values all;
+    for (const PictureChange& p : changes) {
+      std::int32_t each[kChangeWords];
+      std::memcpy(each, &p, sizeof p);
+      all.insert(all.end(), each, each + kChangeWords);
+    }
+    return Buffer<std::int32_t>::of({static_cast<std::int64_t>(changes.size()), 1, 1, kChangeWords}, 0, all);
+  }
   template <class Device>
   Values run(const Device& device) {
     augment_pictures(device, batch, pictures(), outside.view(), from.view(), from_labels.view(), to.view(),
@@ -231,7 +242,7 @@ TEST_CASE("augment_pictures: errors name kernel, tensor and shapes") {
     };
     CHECK(message(c.pictures(), wide.view()) ==
           "augment_pictures: shapes differ: from f32 [1,3,3,1] and to f32 [1,3,3,2]: expected the same shape");
-    CHECK(message({c.changes.data(), DType::i32, {1, 1, 1, 4}}, c.to.view()) ==
+    CHECK(message({c.pictures().data, DType::i32, {1, 1, 1, 4}}, c.to.view()) ==
           "augment_pictures: wrong shape: pictures i32 [1,1,1,4]: expected [1,1,1,12], found [1,1,1,4]");
     return Values{};
   });

@@ -113,7 +113,8 @@ TEST_CASE("distillation_loss: nothing to count, NaN in a pixel that does not cou
     distillation_loss(device, p, calm.view(), calm.view(), neither.view(), {}, up.view(), up.view(), ce.view(),
                       kd.view(), bad.view(), dz.view());
     CHECK((ce.values() == Values{0} && kd.values() == Values{0} && bad.values() == Values{0}));
-    CHECK(dz.values() == Values(4, 0.0));
+    for (const double v : dz.values())
+      CHECK(std::abs(v) < 1e-7);  // a GPU fuses operations: no exact zero of two equals
     ce = kd = scalar();
     distillation_loss(device, p, empty.view(), empty.view(), no_labels.view(), {}, up.view(), up.view(), ce.view(),
                       kd.view(), bad.view(), no_dz.view());
