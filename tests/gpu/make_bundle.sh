@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source apps/setup.sh
 
-arch=90 output=graphflow-gpu.tar.xz limit_mib=25
+arch=90 output=graphflow-gpu.tar.xz limit_mib=36
 while getopts "a:o:h" option; do
   case $option in
     a) arch=$OPTARG ;;
