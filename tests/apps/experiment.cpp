@@ -159,6 +159,13 @@ TEST_CASE("experiment: a row that fails is a failed row, the others go on, exit 
   const json broken = rows.at("discs.Large.Small.Broken.seed1");
   CHECK(broken["status"] == "failed");
   CHECK(contains(broken["error"].get<std::string>(), "not finite"));
+  int logs = 0;  // the folder says why there is no more in it
+  for (const auto& entry : fs::recursive_directory_iterator(out + "/runs")) {
+    if (entry.path().filename() != "log.txt" || !contains(entry.path().string(), "Broken")) continue;
+    ++logs;
+    CHECK(contains(read_text(entry.path().string()), "  failed: the "));
+  }
+  CHECK(logs == 1);
 
   // Not tried again unasked.
   CHECK(run(command).code == 4);
