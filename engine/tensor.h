@@ -36,7 +36,7 @@ class Tensor {
   // For kernels. Inside on() (device.h) it throws for a tensor of another device than that one.
   ConstView view() const { return mutable_view(); }
   View mutable_view() const {
-    if (const Device* d = KernelDevice::current(); d && d->index() != impl_->device.index()) refuse_device(*d);
+    if (const Device* d = KernelDevice::current(); d && !same_device(*d, impl_->device)) refuse_device(*d);
     return {raw(), impl_->dtype, impl_->shape, impl_->pixel_stride};
   }
   // For the host's eyes: throws for a tensor on a GPU (views go to kernels, to() brings it here).

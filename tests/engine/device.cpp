@@ -49,6 +49,14 @@ TEST_CASE("--device cuda answers") {
 #endif
 }
 
+TEST_CASE("tensors of two devices do not meet in an op") {
+  const Tensor here = Tensor::full({1, 1, 2, 3}, 1.0f), there = here.to(simt_device());
+  CHECK(error_text([&] { here + there; }) ==
+        "tensors of different devices in one op: [1,1,2,3]: expected all on cpu, found simt; bring it with to()");
+  CHECK(error_text([&] { there + here; }).find("expected all on simt, found cpu") != std::string::npos);
+  CHECK((here + here).to_vector() == std::vector<float>(6, 2.0f));  // nothing of it sticks
+}
+
 TEST_CASE("tensors move between devices") {
   const Tensor here = Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {1, 1, 2, 3});
   const Tensor there = here.to(simt_device());
