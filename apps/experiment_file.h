@@ -5,7 +5,7 @@
 //   output = "runs/kd_comparison"   the default: runs/NAME
 //   runs = "runs/shared"            folder of the runs themselves (default OUTPUT/runs): experiments that share it
 //                                   train what they have in common once
-//   include = "setup.toml"          another such file that comes first, and may include one itself; relative to this
+//   include = "setup.toml"          another such file, relative to this one; it comes first, and may include, too
 //   seeds = [1, 2, 3]
 //   labelled = [20, 60, 0]          or ["20%", 0]; of the train part's cases; 0: all, the default
 //   teacher_labels = "all"          teachers and paraphrasers see all labels, students their share (default "labelled")

@@ -11,9 +11,8 @@
 namespace gf {
 
 // bn(conv(x), residual), folded where that is allowed and saves something: with no activation, a ReLU or a ReLU6, which
-// the convolution does itself. A residual too where the convolution's kernel adds it (fuses_residual); elsewhere it
-// would be added in a pass of its own, and the batch norm does that pass as well. `into`: where the result goes
-// (ops/place.h).
+// the convolution does itself. Not where the convolution would do the rest in passes of its own (fuses_end): one pass
+// of the batch norm does as well. `into`: where the result goes (ops/place.h).
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual = {},
                  const Tensor& into = {});
 
