@@ -41,6 +41,12 @@ InvertedResidual::InvertedResidual(const Owner& owner, std::int64_t in, std::int
 }
 
 Tensor InvertedResidual::operator()(const Tensor& x, const Tensor& into) const {
+  if (expand && bands_pay(x, expand->conv.weight.shape().n)) {
+    const auto e = folded_convolution(expand->conv, expand->bn, x),
+               d = folded_convolution(depthwise->conv, depthwise->bn, x),
+               p = folded_convolution(project->conv, project->bn, x);
+    if (e && d && p) return inverted_residual_inference(x, *e, *d, *p, residual ? x : Tensor(), into);
+  }
   const Tensor hidden = (*depthwise)(expand ? (*expand)(x) : x);
   return (*project)(hidden, residual ? x : Tensor(), into);
 }

@@ -1,7 +1,5 @@
 #include "engine/nn/conv_norm.h"
 
-#include <optional>
-
 #include "engine/autograd.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/cast.h"
@@ -38,18 +36,23 @@ std::optional<ConvolutionActivation> activation_of(NormActivation act) {
 
 }  // namespace
 
+std::optional<FoldedConvolution> folded_convolution(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x) {
+  const auto act = activation_of(bn.shape.act);
+  if (!act || !bn.frozen() || !conv.frozen() || bn.training() || x.requires_grad() ||
+      (x.dtype() != DType::f32 && !bn.folds_bf16()))
+    return {};
+  const Conv2d::Folded& f = folded(conv, bn, x.device());
+  return FoldedConvolution{weights_as(f.weight, x.dtype()), weights_as(f.bias, x.dtype()), conv.shape, *act};
+}
+
 Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x, const Tensor& residual,
                  const Tensor& into) {
-  const NormActivation act = bn.shape.act;
   const bool gaps = has_gaps(x.view()) || (into && has_gaps(into.view())) || (residual && has_gaps(residual.view()));
   const bool saves = on(x.device(), [&](const auto& d) { return fuses_end(d, gaps, static_cast<bool>(residual)); });
-  const bool folds = bn.frozen() && conv.frozen() && !bn.training() && saves && activation_of(act) &&
-                     !x.requires_grad() && !(residual && residual.requires_grad()) &&
-                     (x.dtype() == DType::f32 || bn.folds_bf16());
-  if (!folds) return bn(conv(x), residual, into);
-  const Conv2d::Folded& f = folded(conv, bn, x.device());
-  return convolution_inference(x, weights_as(f.weight, x.dtype()), weights_as(f.bias, x.dtype()), conv.shape,
-                               *activation_of(act), residual, into);
+  if (saves && !(residual && residual.requires_grad()))
+    if (const auto f = folded_convolution(conv, bn, x))
+      return convolution_inference(x, f->weight, f->bias, f->shape, f->act, residual, into);
+  return bn(conv(x), residual, into);
 }
 
 }  // namespace gf

@@ -7,8 +7,14 @@
 // average away: on a trained FANet the error of logits and taps was twice that of two kernels.
 #include "engine/nn/batch_norm.h"
 #include "engine/nn/convolution.h"
+#include "engine/ops/inverted_residual.h"
+
+#include <optional>
 
 namespace gf {
+
+// The one convolution that the two are for this x; nothing where they stay two.
+std::optional<FoldedConvolution> folded_convolution(const Conv2d& conv, const BatchNorm2d& bn, const Tensor& x);
 
 // bn(conv(x), residual), folded where that is allowed and saves something: with no activation, a ReLU or a ReLU6, which
 // the convolution does itself. Not where the convolution would do the rest in passes of its own (fuses_end): one pass
