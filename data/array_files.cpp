@@ -22,15 +22,18 @@ using Shape64 = std::vector<std::int64_t>;
 
 std::string text(const Shape64& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
-void require_finite(const std::vector<float>& values, const std::string& where) {
-  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+void make_finite(std::vector<float>& values, NonFinite non_finite, const std::string& where) {
+  const auto is_bad = [](float v) { return !std::isfinite(v); };
+  if (non_finite == NonFinite::zero) return std::replace_if(values.begin(), values.end(), is_bad, 0.0f);
+  const auto bad = std::find_if(values.begin(), values.end(), is_bad);
   if (bad != values.end())
     bad_data("image holds NaN or infinite values", where, "finite values",
              fmt::format("{} at place {}", *bad, bad - values.begin()), "replace them in the file");
 }
 
 template <class Number>
-std::int32_t label_of(Number v, const std::string& where) {
+std::int32_t label_of(Number v, NonFinite non_finite, const std::string& where) {
+  if (non_finite == NonFinite::zero && !std::isfinite(v)) return 0;
   if (v != std::floor(v) || v < 0 || v > 65535)
     bad_data("label holds values that are no labels", where, "whole numbers from 0 to 65535", fmt::format("{}", v));
   return static_cast<std::int32_t>(v);
@@ -75,7 +78,8 @@ class Slice {
   NpzFile file_;
 };
 
-ImageStack read_slices(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last) {
+ImageStack read_slices(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
+                       NonFinite non_finite) {
   ImageStack stack;
   std::optional<NiftiHeader> header;
   for (std::int64_t i = first; i <= last; ++i) {
@@ -86,8 +90,8 @@ ImageStack read_slices(const std::vector<std::string>& paths, std::int64_t first
       bad_data("slices of one case differ in size", slice.where(kImage),
                fmt::format("{}x{}", stack.extent.w, stack.extent.h), fmt::format("{}x{}", e.w, e.h));
     const std::vector<double> values = slice.numbers(kImage);
-    const std::vector<float> floats(values.begin(), values.end());
-    require_finite(floats, slice.where(kImage));
+    std::vector<float> floats(values.begin(), values.end());
+    make_finite(floats, non_finite, slice.where(kImage));
     stack.pixels.insert(stack.pixels.end(), floats.begin(), floats.end());
     if (i == first && slice.has(kGeometry)) {
       const std::vector<double> raw = slice.numbers(kGeometry);
@@ -113,7 +117,7 @@ Shape64 stack_shape(const Hdf5File& file, const char* name) {
   return shape;
 }
 
-ImageStack read_stack(const std::string& path, std::int64_t first, std::int64_t last) {
+ImageStack read_stack(const std::string& path, std::int64_t first, std::int64_t last, NonFinite non_finite) {
   const Hdf5File file(path);
   const Shape64 shape = stack_shape(file, kImage);
   if (last < 0) last = shape[0] - 1;
@@ -121,7 +125,7 @@ ImageStack read_stack(const std::string& path, std::int64_t first, std::int64_t 
   stack.slices = last - first + 1;
   stack.extent = {shape[1], shape[2]};
   stack.pixels = file.floats(kImage, first, stack.slices);
-  require_finite(stack.pixels, path + ", " + kImage);
+  make_finite(stack.pixels, non_finite, path + ", " + kImage);
   stack.header = plain_nifti_header(shape[1], shape[2], shape[0]);
   if (file.has(kGeometry)) {
     const Shape64 bytes = file.shape(kGeometry);
@@ -147,15 +151,18 @@ std::string array_stem(const std::string& path) {
 StackShape read_stack_shape(const std::string& path) {
   const Hdf5File file(path);
   const Shape64 shape = stack_shape(file, kImage);
-  return {shape[0], {shape[1], shape[2]}, file.has(kLabel), file.has(kGeometry)};
+  const bool has_label = file.has(kLabel);
+  return {shape[0], {shape[1], shape[2]}, has_label, file.has(kGeometry), has_label && file.shape(kLabel) == shape};
 }
 
-ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last) {
-  if (is_stack_name(paths.at(0))) return read_stack(paths[0], first, last);
-  return read_slices(paths, first, last < 0 ? static_cast<std::int64_t>(paths.size()) - 1 : last);
+ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
+                            NonFinite non_finite) {
+  if (is_stack_name(paths.at(0))) return read_stack(paths[0], first, last, non_finite);
+  return read_slices(paths, first, last < 0 ? static_cast<std::int64_t>(paths.size()) - 1 : last, non_finite);
 }
 
-std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last) {
+std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
+                                   NonFinite non_finite) {
   std::vector<Mask> masks;
   if (is_stack_name(paths.at(0))) {
     const Hdf5File file(paths[0]);
@@ -166,7 +173,7 @@ std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::i
     for (std::int64_t z = first; z <= last; ++z) {
       const std::vector<float> values = file.floats(kLabel, z, 1);
       Mask mask(shape[1], shape[2]);
-      for (std::size_t i = 0; i < values.size(); ++i) mask.values[i] = label_of(values[i], where);
+      for (std::size_t i = 0; i < values.size(); ++i) mask.values[i] = label_of(values[i], non_finite, where);
       masks.push_back(std::move(mask));
     }
     return masks;
@@ -176,7 +183,8 @@ std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::i
     const Extent e = slice.extent(kLabel);
     const std::vector<double> values = slice.numbers(kLabel);
     Mask mask(e.h, e.w);
-    for (std::size_t p = 0; p < values.size(); ++p) mask.values[p] = label_of(values[p], slice.where(kLabel));
+    const std::string where = slice.where(kLabel);
+    for (std::size_t p = 0; p < values.size(); ++p) mask.values[p] = label_of(values[p], non_finite, where);
     masks.push_back(std::move(mask));
   }
   return masks;

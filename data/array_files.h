@@ -31,13 +31,16 @@ struct StackShape {
   std::int64_t slices = 0;
   Extent extent;
   bool has_label = false, has_geometry = false;
+  bool label_fits = false;  // the label is of the image's shape
 };
 
 // Of one .h5, without reading a pixel.
 StackShape read_stack_shape(const std::string& path);
 
 // Slices first .. last of one .h5 (last < 0: all), or of .npz files, one each.
-ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last);
-std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last);
+ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
+                            NonFinite non_finite = NonFinite::refuse);
+std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
+                                   NonFinite non_finite = NonFinite::refuse);
 
 }  // namespace gf

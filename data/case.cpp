@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "data/array_files.h"
+#include "data/picture_parts.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -77,19 +78,13 @@ void load_arrays(PreparedCase& out, const Preprocessing& p, std::int64_t first, 
 Picture read_picture(const std::vector<std::string>& paths, int channels) {
   if (paths.size() == 1) return to_channels(read_image(paths[0]), channels, paths[0]);
   std::vector<Picture> parts;
-  std::int64_t c = 0;
   for (const std::string& path : paths) {
     parts.push_back(read_image(path));
-    c += parts.back().c;
     if (parts.back().h != parts[0].h || parts.back().w != parts[0].w)
       bad_data("channels differ in size", paths[0] + " and " + path, extent(parts[0].w, parts[0].h),
                extent(parts.back().w, parts.back().h), "export them at one size");
   }
-  Picture all(parts[0].h, parts[0].w, c);
-  for (std::int64_t pixel = 0, to = 0; pixel < all.h * all.w; ++pixel)
-    for (const Picture& part : parts)
-      for (std::int64_t k = 0; k < part.c; ++k) all.pixels[to++] = part.pixels[pixel * part.c + k];
-  return to_channels(std::move(all), channels, paths[0]);
+  return to_channels(join_channels(parts), channels, paths[0]);
 }
 
 void load_tiles(PreparedCase& out, const Preprocessing& p, const TileGrid& grid, const Picture& whole) {
@@ -127,10 +122,12 @@ void load_volume_labels(PreparedCase& out, const Dataset& d, const Case& c, Purp
 }
 
 void load_array_labels(PreparedCase& out, const Dataset& d, const Case& c, Purpose purpose) {
+  auto slice = static_cast<std::size_t>(c.first_slice);
   for (Mask& mask : read_label_stack(c.images, c.first_slice, c.last_slice)) {
+    const std::string& file = slices_are_files(c) ? c.images.at(slice++) : c.images[0];
     if (Extent{mask.h, mask.w} != out.full)
-      bad_data("image and label differ in size", c.images[0], extent(out.full.w, out.full.h), extent(mask.w, mask.h));
-    d.preprocessing.label_map.apply(mask.values, d.classes(), c.images[0]);
+      bad_data("image and label differ in size", file, extent(out.full.w, out.full.h), extent(mask.w, mask.h));
+    d.preprocessing.label_map.apply(mask.values, d.classes(), file);
     add_labels(out, std::move(mask), d.preprocessing, purpose);
   }
 }
@@ -146,11 +143,7 @@ Mask picture_labels(const Dataset& d, const Case& c, Extent size) {
       bad_data("image and mask differ in size", c.images[0] + " and " + path, extent(size.w, size.h),
                extent(mask.w, mask.h), "export the mask at the image's size");
     d.preprocessing.label_map.apply(mask.values, d.classes(), path);
-    if (all.values.empty()) {
-      all = std::move(mask);
-      continue;
-    }
-    for (std::size_t i = 0; i < all.values.size(); ++i) all.values[i] = std::max(all.values[i], mask.values[i]);
+    unite(all, mask);
   }
   return all;
 }

@@ -9,6 +9,7 @@
 #include "apps/report/html_parts.h"
 #include "apps/report/html_text.h"
 #include "apps/report/overlay.h"
+#include "data/verify/thumbnail.h"
 
 namespace gf {
 namespace {
@@ -142,12 +143,7 @@ std::string verification_page(const Verification& v) {
   std::vector<std::string> warnings;
   if (v.interrupted) warnings.push_back("The check was stopped before the end: later cases have not been looked at.");
   return html_page(
-      {"Data set check: " + totals_text(v),
-       v.listing.dataset.root,
-       {},
-       warnings,
-       figures(v),
-       body,
+      {"Data set check: " + totals_text(v), v.listing.dataset.root, v.listing.dataset.notes, warnings, figures(v), body,
        "<p>Of a volume the slice with most foreground is shown. Contours: the label, a colour a class.</p>\n"});
 }
 

@@ -15,16 +15,13 @@ struct CaseFacts {
   std::int64_t channels = 1;
   double least = 0, most = 0, mean = 0, deviation = 0;  // of all channels as stored
   std::uint64_t content = 0;                     // a hash of size and values: the same picture, whatever the file
+  std::vector<std::uint64_t> slices;             // of .npz and .h5: a hash each, 0 of a constant slice
   std::map<std::int32_t, std::int64_t> labels;   // stored value -> pixels; empty without a readable label
-  std::map<std::int32_t, std::int64_t> classes;  // class id -> pixels; empty where a value has no class
+  std::map<std::int32_t, std::int64_t> classes;  // class id -> pixels, of the files whose values all have one
   std::vector<Finding> findings;
 };
 
 // Never throws for what is in the files.
 CaseFacts examine_case(const Listing& listing, const Case& c);
-
-// What to look at: the slice with most foreground (the middle one without a label), and its label as stored, made
-// smaller to at most `side` pixels. False where the case cannot be read.
-bool thumbnail_of(const Listing& listing, const Case& c, std::int64_t side, Picture& picture, Mask& mask);
 
 }  // namespace gf

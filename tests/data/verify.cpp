@@ -2,46 +2,14 @@
 #include <cmath>
 
 #include "data/image.h"
-#include "data/verify/across_cases.h"
-#include "tests/data/fixtures.h"
+#include "data/verify/thumbnail.h"
+#include "tests/data/verify_found.h"
 #include "tests/harness/discs.h"
 
 namespace gf {
 namespace {
 
 using namespace fixtures;
-
-struct Found {
-  Listing listing;
-  std::vector<CaseFacts> facts;
-  std::vector<Finding> findings;
-
-  // "error label_range [disc_0]" for each.
-  std::vector<std::string> marks() const {
-    std::vector<std::string> all;
-    for (const Finding& f : findings)
-      all.push_back(std::string(f.severity == Severity::error ? "error " : "warning ") + name_of(f.check) +
-                    (f.case_id.empty() ? "" : " " + f.case_id));
-    return all;
-  }
-  std::string text() const {
-    std::string s;
-    for (const Finding& f : findings) s += f.message + "\n";
-    return s;
-  }
-};
-
-Found examine(const DatasetSource& source, const Preprocessing& p = {}) {
-  Found found{list_cases(source, p), {}, {}};
-  for (const Case& c : found.listing.dataset.cases) found.facts.push_back(examine_case(found.listing, c));
-  found.findings = found.listing.findings;
-  for (const CaseFacts& f : found.facts)
-    found.findings.insert(found.findings.end(), f.findings.begin(), f.findings.end());
-  for (Finding& f : check_across_cases(found.listing, found.facts)) found.findings.push_back(std::move(f));
-  return found;
-}
-
-using Marks = std::vector<std::string>;
 
 struct Discs {
   TemporaryFolder folder;
