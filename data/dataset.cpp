@@ -45,13 +45,15 @@ std::vector<Sample> samples_of(const Dataset& dataset, Split split) {
 }
 
 // An image listed twice would be trained on and tested on. (The cases of brain are parts of one volume by design.)
-static void refuse_repeated_images(const Dataset& d) {
+static void refuse_repeated_images(const Dataset& d, CaseFaults& faults) {
   std::map<std::string, const Case*> first;
   for (const Case& c : d.cases) {
     const auto [at, is_new] = first.emplace(c.images[0], &c);
-    if (!is_new)
-      bad_data("image is listed twice", c.images[0], "every image once",
-               fmt::format("it in the {} and the {} part", name_of(at->second->split), name_of(c.split)));
+    faults.attempt(Check::duplicate_image, c.id, [&, &at = at, &is_new = is_new] {
+      if (!is_new)
+        bad_data("image is listed twice", c.images[0], "every image once",
+                 fmt::format("it in the {} and the {} part", name_of(at->second->split), name_of(c.split)));
+    });
   }
 }
 
@@ -69,8 +71,10 @@ static void refuse_unknown_settings(const DatasetSource& s) {
 }
 
 // How many tiles a case has depends on its part.
-static void count_tiles(Dataset& d) {
-  for (Case& c : d.cases) c.last_slice = tiles_of(c, read_image_extent(c.images[0])).count() - 1;
+static void count_tiles(Dataset& d, CaseFaults& faults) {
+  for (Case& c : d.cases)
+    faults.attempt(Check::unreadable, c.id,
+                   [&] { c.last_slice = tiles_of(c, read_image_extent(c.images[0])).count() - 1; });
 }
 
 std::span<const Layout> layouts() {
@@ -97,6 +101,11 @@ std::vector<std::string> layout_names() {
 }
 
 Dataset open_dataset(const DatasetSource& source, const Preprocessing& preprocessing) {
+  CaseFaults stop_at_first(/*collects=*/false);
+  return open_dataset(source, preprocessing, stop_at_first);
+}
+
+Dataset open_dataset(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   check(preprocessing);
   const auto known = layouts();
   const auto layout =
@@ -108,13 +117,13 @@ Dataset open_dataset(const DatasetSource& source, const Preprocessing& preproces
                                    {},
                                    {}});
   refuse_unknown_settings(source);
-  Dataset d = layout->open(source, preprocessing);
+  Dataset d = layout->open(source, preprocessing, faults);
   d.layout = source.layout;
   if (d.cases.empty()) bad_data("data set holds no cases", d.root, "at least one image with its label", "none");
-  if (d.layout != "brain") refuse_repeated_images(d);
+  if (d.layout != "brain") refuse_repeated_images(d, faults);
   if (d.class_names.empty()) d.class_names = {"background", "foreground"};
-  if (!source.split_file.empty()) apply_split(d, source.split_file);
-  if (d.preprocessing.tiling != Tiling::none) count_tiles(d);
+  if (!source.split_file.empty()) faults.attempt(Check::data_set, "", [&] { apply_split(d, source.split_file); });
+  if (d.preprocessing.tiling != Tiling::none) count_tiles(d, faults);
   for (Case& c : d.cases)
     if (c.split == Split::unlabelled) c.label.clear(), c.more_labels.clear();
   return d;

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "data/gz_stream.h"
+#include "data/layouts/case_faults.h"
 #include "data/layouts/folder.h"
 #include "kernels/error.h"
 
@@ -60,7 +61,7 @@ LabelMap region_classes(const std::string& path) {
 
 }  // namespace
 
-Dataset open_brain(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_brain(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults&) {
   Dataset d;
   d.root = source.root.empty() ? package_folder : source.root;
   d.class_names = class_names;

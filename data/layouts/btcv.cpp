@@ -50,7 +50,7 @@ std::pair<fs::path, fs::path> find_folders(const std::string& root) {
 
 }  // namespace
 
-Dataset open_btcv(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_btcv(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = existing_folder(source.root);
   d.preprocessing = preprocessing;
@@ -69,9 +69,11 @@ Dataset open_btcv(const DatasetSource& source, const Preprocessing& preprocessin
     Case c;
     c.id = fmt::format("case{:04}", number);
     c.images = {(images / name).string()};
-    c.label = existing_file(labels.string(), "label" + name.substr(3), "the image " + c.images[0]);
+    faults.attempt(Check::missing_pair, c.id, [&] {
+      c.label = existing_file(labels.string(), "label" + name.substr(3), "the image " + c.images[0]);
+    });
     c.split = is_synapse_test_case(number) ? Split::test : Split::train;
-    add_case(d, std::move(c));
+    add_case(d, std::move(c), faults);
   }
   draw_parts(d, source.val_share, 0, source.split_seed);
   return d;

@@ -32,7 +32,7 @@ std::string picture_of_mask(const std::string& stem) {
   return rest.empty() || number ? stem.substr(0, at) : std::string();
 }
 
-std::size_t read_folder(Dataset& d, const std::string& subset) {
+std::size_t read_folder(Dataset& d, const std::string& subset, CaseFaults& faults) {
   std::map<std::string, Case> cases;
   const std::map<std::string, std::string> files = pictures_by_stem((fs::path(d.root) / subset).string());
   for (const auto& [stem, path] : files) {
@@ -46,7 +46,10 @@ std::size_t read_folder(Dataset& d, const std::string& subset) {
     const std::string picture = picture_of_mask(stem);
     if (picture.empty()) continue;
     const auto at = cases.find(picture);
-    if (at == cases.end()) bad_data("mask without a picture", path, picture + ".png beside it", "none");
+    const bool paired = faults.attempt(Check::missing_pair, picture, [&] {
+      if (at == cases.end()) bad_data("mask without a picture", path, picture + ".png beside it", "none");
+    });
+    if (!paired) continue;
     Case& c = at->second;
     if (c.label.empty())
       c.label = path;
@@ -54,7 +57,9 @@ std::size_t read_folder(Dataset& d, const std::string& subset) {
       c.more_labels.push_back(path);
   }
   for (auto& [stem, c] : cases) {
-    if (c.label.empty()) bad_data("picture without a mask", c.images[0], stem + "_mask.png beside it", "none");
+    faults.attempt(Check::missing_pair, stem, [&, &stem = stem, &c = c] {
+      if (c.label.empty()) bad_data("picture without a mask", c.images[0], stem + "_mask.png beside it", "none");
+    });
     d.cases.push_back(std::move(c));
   }
   return cases.size();
@@ -62,7 +67,7 @@ std::size_t read_folder(Dataset& d, const std::string& subset) {
 
 }  // namespace
 
-Dataset open_busi(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_busi(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d = one_class_dataset(source, preprocessing, "lesion");
   if (has_folder(d.root, "Dataset_BUSI_with_GT")) d.root = (fs::path(d.root) / "Dataset_BUSI_with_GT").string();
   const std::vector<std::string> subsets =
@@ -73,7 +78,7 @@ Dataset open_busi(const DatasetSource& source, const Preprocessing& preprocessin
       throw Error(ErrorKind::usage,
                   {"no such folder of the layout busi", "data.subsets", "benign, malignant, normal", subset, ""});
     if (!has_folder(d.root, subset)) bad_data("folder is missing", d.root, "a folder " + subset, "none");
-    found += fmt::format("{}{} {}", found.empty() ? "" : ", ", read_folder(d, subset), subset);
+    found += fmt::format("{}{} {}", found.empty() ? "" : ", ", read_folder(d, subset, faults), subset);
   }
   d.notes.push_back(fmt::format("busi: {} (published: 437 benign, 210 malignant, 133 normal)", found));
   draw_parts(d, source.val_share, source.test_share, source.split_seed);

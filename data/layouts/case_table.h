@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/layouts/case_faults.h"
 
 namespace gf {
 
@@ -11,9 +11,9 @@ namespace gf {
 // relative to the table, or absolutely. Without a column split, parts are drawn (split_file.h); `split_required`: an
 // error instead.
 void read_case_table(Dataset& dataset, const std::string& table, const std::vector<std::string>& label_columns,
-                     const DatasetSource& source, bool split_required);
+                     const DatasetSource& source, bool split_required, CaseFaults& faults);
 
 // Appends it, with its slices where it is a volume; sets Dataset::volumes by the first case and refuses the other kind.
-void add_case(Dataset& dataset, Case c);
+void add_case(Dataset& dataset, Case c, CaseFaults& faults);
 
 }  // namespace gf

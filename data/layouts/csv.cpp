@@ -9,13 +9,13 @@
 
 namespace gf {
 
-Dataset open_csv(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_csv(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   const std::string table = list_file(source.root, {"index.csv"}, "csv");
   d.root = source.root;
   d.class_names = source.class_names;
   d.preprocessing = preprocessing;
-  read_case_table(d, table, {"label", "mask"}, source, /*split_required=*/false);
+  read_case_table(d, table, {"label", "mask"}, source, /*split_required=*/false, faults);
   return d;
 }
 

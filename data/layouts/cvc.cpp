@@ -55,18 +55,21 @@ std::pair<std::string, std::string> find_folders(const std::string& root) {
 
 }  // namespace
 
-Dataset open_cvc(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_cvc(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d = one_class_dataset(source, preprocessing, "polyp");
   const auto [images, labels] = find_folders(d.root);
   const std::map<std::string, std::string> masks = pictures_by_stem(labels);
   for (const auto& [stem, path] : pictures_by_stem(images)) {
     const auto mask = masks.find(stem);
-    if (mask == masks.end()) bad_data("frame without a mask", path, "a file " + stem + " in " + labels, "none");
     Case c;
     c.id = stem;
     c.images = {path};
-    c.label = mask->second;
-    if (source.keep_sequences) c.patient = video_of(stem, path);
+    faults.attempt(Check::missing_pair, c.id, [&, &path = path] {
+      if (mask == masks.end()) bad_data("frame without a mask", path, "a file " + c.id + " in " + labels, "none");
+      c.label = mask->second;
+    });
+    if (source.keep_sequences)
+      faults.attempt(Check::data_set, c.id, [&, &path = path] { c.patient = video_of(c.id, path); });
     d.cases.push_back(std::move(c));
   }
   std::ranges::stable_sort(d.cases, {}, [](const Case& c) { return frame_number(c.id); });

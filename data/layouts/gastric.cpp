@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace gf {
 namespace {
 
-void read_part(Dataset& d, const char* part, Split split) {
+void read_part(Dataset& d, const char* part, Split split, CaseFaults& faults) {
   const std::string folder = existing_folder((fs::path(d.root) / part).string());
   for (const std::string& name : file_names(folder)) {
     const fs::path path = fs::path(folder) / name;
@@ -27,20 +27,21 @@ void read_part(Dataset& d, const char* part, Split split) {
     c.id = path.stem().string();
     c.images = {path.string()};
     c.split = split;
-    c.label = existing_file(folder, c.id + ".png", "the picture " + path.string());
+    faults.attempt(Check::missing_pair, c.id,
+                   [&] { c.label = existing_file(folder, c.id + ".png", "the picture " + path.string()); });
     d.cases.push_back(std::move(c));
   }
 }
 
 }  // namespace
 
-Dataset open_gastric(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_gastric(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d = one_class_dataset(source, preprocessing, "cancer");
   d.preprocessing.tiling = Tiling::gastric;
   d.preprocessing.normalisation = Normalisation::none;
-  read_part(d, "train", Split::train);
+  read_part(d, "train", Split::train, faults);
   draw_parts(d, source.val_share, 0, source.split_seed);
-  read_part(d, "test", Split::test);
+  read_part(d, "test", Split::test, faults);
   if (d.cases.empty())
     bad_data("no pictures", d.root, "train/NAME.jpg with train/NAME.png, and the same in test", "none");
   return d;

@@ -15,17 +15,19 @@ namespace fs = std::filesystem;
 namespace gf {
 namespace {
 
-void read_folders(Dataset& d, const DatasetSource& source) {
+void read_folders(Dataset& d, const DatasetSource& source, CaseFaults& faults) {
   const std::map<std::string, std::string> masks = pictures_by_stem((fs::path(d.root) / "masks").string());
   for (const auto& [stem, image] : pictures_by_stem((fs::path(d.root) / "images").string())) {
     auto mask = masks.find(stem);
     if (mask == masks.end()) mask = masks.find(stem + "_mask");
-    if (mask == masks.end())
-      bad_data("image without a mask", image, "masks/" + stem + ".png or masks/" + stem + "_mask.png", "neither");
     Case c;
     c.id = stem;
     c.images = {image};
-    c.label = mask->second;
+    faults.attempt(Check::missing_pair, c.id, [&, &image = image] {
+      if (mask == masks.end())
+        bad_data("image without a mask", image, "masks/" + c.id + ".png or masks/" + c.id + "_mask.png", "neither");
+      c.label = mask->second;
+    });
     d.cases.push_back(std::move(c));
   }
   draw_parts(d, source.val_share, source.test_share, source.split_seed);
@@ -33,18 +35,18 @@ void read_folders(Dataset& d, const DatasetSource& source) {
 
 }  // namespace
 
-Dataset open_images_masks(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_images_masks(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = existing_folder(source.root);
   d.class_names = source.class_names;
   d.preprocessing = preprocessing;
   if (!fs::exists(fs::path(d.root) / "index.csv") && has_folder(d.root, "images")) {
-    read_folders(d, source);
+    read_folders(d, source, faults);
     return d;
   }
   read_case_table(
       d, existing_file(d.root, "index.csv", "the layout images_masks, which else has folders images and masks"),
-      {"mask"}, source, /*split_required=*/true);
+      {"mask"}, source, /*split_required=*/true, faults);
   for (const Case& c : d.cases)
     if (!is_image_name(c.images[0]))
       bad_data("image has an unknown ending", c.images[0], "png, jpg, jpeg, bmp or tif", "");

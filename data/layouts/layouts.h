@@ -3,11 +3,11 @@
 // parts, and decode nothing beyond headers. Errors are bad_data, naming the file or folder.
 #include <span>
 
-#include "data/dataset.h"
+#include "data/layouts/case_faults.h"
 
 namespace gf {
 
-using OpenLayout = Dataset(const DatasetSource& source, const Preprocessing& preprocessing);
+using OpenLayout = Dataset(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults);
 
 struct Layout {
   const char* name;

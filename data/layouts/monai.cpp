@@ -23,17 +23,22 @@ struct Reading {
   Dataset& d;
   std::string path, folder;
   int fold;
+  CaseFaults& faults;
   bool has_folds = false, any_in_fold = false;
 };
 
+// Empty where one is missing.
 std::vector<std::string> files_of(const nlohmann::json& value, const Reading& r, const std::string& where) {
   std::vector<std::string> files;
   const nlohmann::json list = value.is_array() ? value : nlohmann::json::array({value});
   for (const nlohmann::json& name : list) {
     if (!name.is_string()) bad_data("cannot read datalist", where, "the name of a file", excerpt(name));
-    files.push_back(existing_file(r.folder, name.get<std::string>(), where));
+    const std::string file = name.get<std::string>();
+    r.faults.attempt(Check::missing_file, input_stem(file),
+                     [&] { files.push_back(existing_file(r.folder, file, where)); });
   }
-  if (files.empty()) bad_data("cannot read datalist", where, "the name of a file", "an empty list");
+  if (list.empty()) bad_data("cannot read datalist", where, "the name of a file", "an empty list");
+  if (files.size() < list.size()) files.clear();
   return files;
 }
 
@@ -52,11 +57,12 @@ std::size_t read_list(Reading& r, const nlohmann::json& json, const std::string&
       bad_data("cannot read datalist", where, "\"image\" and \"label\"", excerpt(entry));
     Case c;
     c.images = files_of(entry["image"], r, where);
-    c.id = input_stem(c.images[0]);
     const std::vector<std::string> labels = files_of(entry["label"], r, where);
-    if (labels.size() != 1)
+    if (labels.size() > 1)
       bad_data("case with several labels", where, "one file of class ids", std::to_string(labels.size()));
-    c.label = labels[0];
+    if (c.images.empty()) continue;
+    c.id = input_stem(c.images[0]);
+    if (!labels.empty()) c.label = labels[0];
     c.split = split;
     if (split == Split::train && entry.contains("fold")) {
       if (!entry["fold"].is_number_integer())
@@ -64,14 +70,14 @@ std::size_t read_list(Reading& r, const nlohmann::json& json, const std::string&
       r.has_folds = true;
       if (entry["fold"].get<long long>() == r.fold) c.split = Split::val, r.any_in_fold = true;
     }
-    add_case(r.d, std::move(c));
+    add_case(r.d, std::move(c), r.faults);
   }
   return left_out;
 }
 
 }  // namespace
 
-Dataset open_monai(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_monai(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = source.root;
   d.preprocessing = preprocessing;
@@ -80,7 +86,7 @@ Dataset open_monai(const DatasetSource& source, const Preprocessing& preprocessi
   d.class_names = source.class_names;
   if (d.class_names.empty() && json.contains("labels") && json["labels"].is_object())
     d.class_names = class_names_of(json["labels"], path);
-  Reading r{d, path, std::filesystem::path(path).parent_path().string(), source.fold};
+  Reading r{d, path, std::filesystem::path(path).parent_path().string(), source.fold, faults};
   read_list(r, json, "training", Split::train);
   if (d.cases.empty()) bad_data("datalist without training cases", path, "a list \"training\" with entries", "none");
   std::size_t left_out = 0;

@@ -20,24 +20,24 @@ namespace fs = std::filesystem;
 namespace gf {
 namespace {
 
-void read_folders(Dataset& d) {
+void read_folders(Dataset& d, CaseFaults& faults) {
   const bool has_test = has_folder(d.root, "imagesTs") && has_folder(d.root, "labelsTs");
-  std::vector<Case> cases = nnunet_cases(d.root, "Tr", ".nii.gz");
+  std::vector<Case> cases = nnunet_cases(d.root, "Tr", ".nii.gz", faults);
   const std::size_t n = cases.size(), train = n * (has_test ? 8 : 7) / 10, val = has_test ? n : n * 8 / 10;
   for (std::size_t i = 0; i < n; ++i) {
     cases[i].split = i < train ? Split::train : i < val ? Split::val : Split::test;
-    add_case(d, std::move(cases[i]));
+    add_case(d, std::move(cases[i]), faults);
   }
   if (!has_test) return;
-  for (Case& c : nnunet_cases(d.root, "Ts", ".nii.gz")) {
+  for (Case& c : nnunet_cases(d.root, "Ts", ".nii.gz", faults)) {
     c.split = Split::test;
-    add_case(d, std::move(c));
+    add_case(d, std::move(c), faults);
   }
 }
 
 }  // namespace
 
-Dataset open_nifti_cases(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_nifti_cases(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = existing_folder(source.root);
   d.preprocessing = preprocessing;
@@ -45,9 +45,9 @@ Dataset open_nifti_cases(const DatasetSource& source, const Preprocessing& prepr
   d.class_names = source.class_names;
   if (d.class_names.empty() && fs::exists(json)) d.class_names = class_names_from_json(json.string());
   if (fs::exists(index))
-    read_case_table(d, index.string(), {"label"}, source, /*split_required=*/true);
+    read_case_table(d, index.string(), {"label"}, source, /*split_required=*/true, faults);
   else
-    read_folders(d);
+    read_folders(d, faults);
   for (const Case& c : d.cases)
     if (!is_nifti_name(c.images[0])) bad_data("image has an unknown ending", c.images[0], "nii or nii.gz", "");
   return d;

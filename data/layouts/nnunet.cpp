@@ -51,7 +51,7 @@ void apply_fold(Dataset& d, const std::string& path, int fold) {
 
 }  // namespace
 
-Dataset open_nnunet(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_nnunet(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = existing_folder(source.root);
   d.preprocessing = preprocessing;
@@ -63,7 +63,7 @@ Dataset open_nnunet(const DatasetSource& source, const Preprocessing& preprocess
   if (!is_nifti_name("x" + about.ending) && !is_mask_image_name("x" + about.ending))
     bad_data("files of an unknown kind", json, "a \"file_ending\" .nii.gz, .nii, .png, .tif or .tiff", about.ending,
              "convert them to .nii.gz");
-  for (Case& c : nnunet_cases(d.root, "Tr", about.ending)) add_case(d, std::move(c));
+  for (Case& c : nnunet_cases(d.root, "Tr", about.ending, faults)) add_case(d, std::move(c), faults);
   const auto n = static_cast<std::int64_t>(d.cases.size());
   if (about.training_cases && *about.training_cases != n)
     d.notes.push_back("warning: " + json + " speaks of " + std::to_string(*about.training_cases) + " training cases, " +
@@ -76,13 +76,13 @@ Dataset open_nnunet(const DatasetSource& source, const Preprocessing& preprocess
                                    std::to_string(channels), "set data.channels = " + std::to_string(channels)});
   const bool has_test = has_folder(d.root, "imagesTs") && has_folder(d.root, "labelsTs");
   if (const fs::path folds = fs::path(d.root) / "splits_final.json"; fs::exists(folds))
-    apply_fold(d, folds.string(), source.fold);
+    faults.attempt(Check::data_set, "", [&] { apply_fold(d, folds.string(), source.fold); });
   else
     draw_parts(d, source.val_share, has_test ? 0 : source.test_share, source.split_seed);
   if (!has_test) return d;
-  for (Case& c : nnunet_cases(d.root, "Ts", about.ending)) {
+  for (Case& c : nnunet_cases(d.root, "Ts", about.ending, faults)) {
     c.split = Split::test;
-    add_case(d, std::move(c));
+    add_case(d, std::move(c), faults);
   }
   return d;
 }

@@ -25,7 +25,8 @@ std::string without_channel(const std::string& stem) {
 
 }  // namespace
 
-std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending) {
+std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending,
+                               CaseFaults& faults) {
   const std::string images = (fs::path(root) / ("images" + part)).string(),
                     labels = (fs::path(root) / ("labels" + part)).string();
   std::map<std::string, Case> cases;
@@ -36,12 +37,15 @@ std::vector<Case> nnunet_cases(const std::string& root, const std::string& part,
     if (!takes(name, ending)) continue;
     const std::string stem = input_stem(name), id = label_of.contains(stem) ? stem : without_channel(stem);
     const std::string path = (fs::path(images) / name).string();
-    if (!label_of.contains(id))
-      bad_data("image without a label", path, "a label " + id + ending + " in " + labels, "none");
     Case& c = cases[id];
     c.id = id;
     c.images.push_back(path);
-    c.label = label_of[id];
+    if (c.images.size() > 1) continue;  // a channel of the same case
+    faults.attempt(Check::missing_pair, id, [&] {
+      if (!label_of.contains(id))
+        bad_data("image without a label", path, "a label " + id + ending + " in " + labels, "none");
+      c.label = label_of[id];
+    });
   }
   std::vector<Case> out;
   for (auto& [id, c] : cases) out.push_back(std::move(c));

@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/layouts/case_faults.h"
 
 namespace gf {
 
 // The cases of images<part> with their labels, in name order; files with another ending are left alone (".nii.gz" takes
 // every NIfTI file). Errors (bad_data): a folder missing or empty, no such file in it, an image without a label.
-std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending);
+std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending,
+                               CaseFaults& faults);
 
 }  // namespace gf

@@ -43,18 +43,20 @@ std::string find_lists(const std::string& root) {
 
 // Names in the list, or of the folder's files without ending.
 std::vector<std::string> names_of(const std::string& lists, const char* list, const std::string& folder,
-                                  const std::string& ending) {
+                                  const std::string& ending, CaseFaults& faults) {
   std::vector<std::string> names;
   std::error_code ignored;
   const fs::path path = fs::path(lists) / list;
   if (!lists.empty() && fs::is_regular_file(path, ignored)) {
     const std::vector<std::uint8_t> bytes = read_list_file(path.string());
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
+    std::size_t number = 0;
     for (std::string line; std::getline(text, line);) {
       while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
       if (line.empty()) continue;
-      names.push_back(line);
-      existing_file(folder, line + ending, fmt::format("{} line {}", path.string(), names.size()));
+      const std::string where = fmt::format("{} line {}", path.string(), ++number);
+      if (faults.attempt(Check::missing_file, line, [&] { existing_file(folder, line + ending, where); }))
+        names.push_back(line);
     }
     return names;
   }
@@ -71,15 +73,17 @@ int case_number(const std::string& id) {
   return n;
 }
 
-void add_training_cases(Dataset& d, const std::string& lists) {
+void add_training_cases(Dataset& d, const std::string& lists, CaseFaults& faults) {
   const std::string folder = (fs::path(d.root) / kTrain).string();
   std::map<std::string, std::vector<std::string>> slices;
-  for (const std::string& name : names_of(lists, "train.txt", folder, ".npz")) {
+  for (const std::string& name : names_of(lists, "train.txt", folder, ".npz", faults)) {
     const std::size_t at = name.rfind("_slice");
-    if (at == std::string::npos)
-      bad_data("not a slice of a case", (fs::path(folder) / (name + ".npz")).string(), "a name like case0005_slice000",
-               name);
-    slices[name.substr(0, at)].push_back((fs::path(folder) / (name + ".npz")).string());
+    const bool is_slice = faults.attempt(Check::data_set, name, [&] {
+      if (at == std::string::npos)
+        bad_data("not a slice of a case", (fs::path(folder) / (name + ".npz")).string(),
+                 "a name like case0005_slice000", name);
+    });
+    if (is_slice) slices[name.substr(0, at)].push_back((fs::path(folder) / (name + ".npz")).string());
   }
   std::int64_t all = 0;
   std::string unlike;
@@ -100,20 +104,24 @@ void add_training_cases(Dataset& d, const std::string& lists) {
                                   all, slices.size(), kPublishedSlices, unlike.empty() ? "" : "; slices: ", unlike));
 }
 
-void add_test_cases(Dataset& d, const std::string& lists) {
+void add_test_cases(Dataset& d, const std::string& lists, CaseFaults& faults) {
   const std::string folder = (fs::path(d.root) / kTest).string();
   std::int64_t cases = 0;
   bool all_know_geometry = true;
-  for (const std::string& name : names_of(lists, "test_vol.txt", folder, kTestEnding)) {
+  for (const std::string& name : names_of(lists, "test_vol.txt", folder, kTestEnding, faults)) {
     Case c;
     c.id = name;
     c.images = {(fs::path(folder) / (name + kTestEnding)).string()};
     c.label = c.images[0];
     c.split = Split::test;
-    const StackShape shape = read_stack_shape(c.images[0]);
-    if (!shape.has_label) bad_data("HDF5 file lacks a dataset", c.images[0], "a dataset \"label\"", "image");
-    all_know_geometry = all_know_geometry && shape.has_geometry;
-    c.last_slice = shape.slices - 1;
+    faults.attempt(Check::unreadable, c.id, [&] {
+      const StackShape shape = read_stack_shape(c.images[0]);
+      all_know_geometry = all_know_geometry && shape.has_geometry;
+      c.last_slice = shape.slices - 1;
+      if (shape.has_label) return;
+      c.label.clear();
+      bad_data("HDF5 file lacks a dataset", c.images[0], "a dataset \"label\"", "image");
+    });
     d.cases.push_back(std::move(c));
     ++cases;
   }
@@ -122,13 +130,16 @@ void add_test_cases(Dataset& d, const std::string& lists) {
     d.notes.push_back("synapse: the files hold no voxel sizes; distances count every voxel as 1 mm");
 }
 
-void check_order(Dataset& d, const OrganOrder& order) {
+void check_order(Dataset& d, const OrganOrder& order, const CaseFaults& faults) {
   if (d.cases.empty()) return;
   const auto test = std::ranges::find(d.cases, Split::test, &Case::split);
   const Case& c = test != d.cases.end() ? *test : d.cases.front();
   OrganSizes sizes;
-  constexpr std::int64_t every = 4;  // slices: enough to tell a liver from an aorta
-  for (std::int64_t z = 0; z <= c.last_slice; z += every) sizes.add(read_label_stack(c.images, z, z)[0]);
+  constexpr std::int64_t every = 4;      // slices: enough to tell a liver from an aorta
+  CaseFaults untold(faults.collects());  // a label that does not read is told with its case
+  untold.attempt(Check::unreadable, c.id, [&] {
+    for (std::int64_t z = 0; z <= c.last_slice; z += every) sizes.add(read_label_stack(c.images, z, z)[0]);
+  });
   const std::vector<std::string> doubts = sizes.doubts(order), others = sizes.plausible_orders();
   if (doubts.empty()) return;
   d.notes.push_back(fmt::format(
@@ -139,7 +150,7 @@ void check_order(Dataset& d, const OrganOrder& order) {
 
 }  // namespace
 
-Dataset open_synapse(const DatasetSource& source, const Preprocessing& preprocessing) {
+Dataset open_synapse(const DatasetSource& source, const Preprocessing& preprocessing, CaseFaults& faults) {
   Dataset d;
   d.root = existing_folder(source.root);
   if (!has_folder(d.root, kTrain) && !has_folder(d.root, kTest))
@@ -153,10 +164,10 @@ Dataset open_synapse(const DatasetSource& source, const Preprocessing& preproces
   d.notes.push_back(fmt::format("synapse: labels in the order {}: {}", order.name, organ_list(order)));
   const std::string lists = find_lists(d.root);
   if (lists.empty()) d.notes.push_back("synapse: no lists_Synapse: every file takes part");
-  add_training_cases(d, lists);
+  add_training_cases(d, lists, faults);
   draw_parts(d, source.val_share, 0, source.split_seed);
-  add_test_cases(d, lists);
-  check_order(d, order);
+  add_test_cases(d, lists, faults);
+  check_order(d, order, faults);
   return d;
 }
 

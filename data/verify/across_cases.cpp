@@ -7,6 +7,8 @@
 #include <limits>
 #include <set>
 
+#include "data/case.h"
+
 namespace gf {
 namespace {
 
@@ -15,6 +17,8 @@ constexpr double kUnlike = 6;
 constexpr std::size_t kEnoughCases = 8, kMostApart = 10;
 
 const std::string& patient_of(const Case& c) { return c.patient.empty() ? c.id : c.patient; }
+// Where two parts are folders of their own, files of one name say nothing: the same image is found by its content.
+bool names_patients(const std::string& layout) { return layout != "gastric"; }
 Split part_of(const Case& c) { return c.split == Split::unlabelled ? Split::train : c.split; }
 
 double median(std::vector<double> v) {
@@ -49,6 +53,28 @@ class Across {
       find(leak ? Severity::error : Severity::warning, Check::duplicate_image, b.id,
            fmt::format("{} ({}) and {} ({}): the same image{}", a.images[0], name_of(a.split), b.images[0],
                        name_of(b.split), leak ? "; remove one, or scores mean nothing" : ""));
+    }
+  }
+
+  // Slices of .npz and .h5 that lie in two cases, told once for the two.
+  void slices() {
+    std::map<std::uint64_t, Place> first;
+    std::map<std::pair<std::size_t, std::size_t>, std::vector<std::pair<Place, Place>>> shared;
+    for (std::size_t i = 0; i < cases_.size(); ++i)
+      for (std::size_t z = 0; z < facts_[i].slices.size(); ++z) {
+        if (facts_[i].slices[z] == 0) continue;
+        const Place here{i, z}, there = first.emplace(facts_[i].slices[z], here).first->second;
+        if (there.index != i) shared[{there.index, i}].emplace_back(there, here);
+      }
+    for (const auto& [pair, places] : shared) {
+      const Case &a = cases_[pair.first], &b = cases_[pair.second];
+      if (facts_[pair.first].content == facts_[pair.second].content) continue;  // duplicates() says it
+      const bool leak = part_of(a) != part_of(b);
+      const std::string more = places.size() > 1 ? fmt::format(" (and {} more)", places.size() - 1) : "";
+      find(leak ? Severity::error : Severity::warning, Check::duplicate_image, b.id,
+           fmt::format("{} ({}) and {} ({}): the same slice{}{}", name_of_slice(places[0].first), name_of(a.split),
+                       name_of_slice(places[0].second), name_of(b.split), more,
+                       leak ? "; remove one, or scores mean nothing" : ""));
     }
   }
 
@@ -118,6 +144,14 @@ class Across {
   std::vector<Finding> take() { return std::move(findings_); }
 
  private:
+  struct Place {
+    std::size_t index, slice;  // of the case and in it
+  };
+  std::string name_of_slice(const Place& p) const {
+    const Case& c = cases_[p.index];
+    return slices_are_files(c) ? c.images[p.slice] : fmt::format("{}, slice {}", c.images[0], p.slice);
+  }
+
   struct Usual {
     double middle = 0, scale = std::numeric_limits<double>::infinity();
     bool is_far(double v) const { return std::abs(v - middle) > kUnlike * scale; }
@@ -149,9 +183,10 @@ class Across {
 
 std::vector<Finding> check_across_cases(const Listing& listing, const std::vector<CaseFacts>& facts) {
   Across across(listing, facts);
-  across.patients();
+  if (names_patients(listing.dataset.layout)) across.patients();
   // The cases of brain are parts of one head by design.
   if (listing.dataset.layout != "brain") across.duplicates();
+  across.slices();
   across.outliers();
   across.classes(listing.dataset.class_names, listing.classes_known);
   return across.take();

@@ -1,11 +1,13 @@
 #include "data/verify/listing.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
 
 #include "data/csv.h"
 #include "data/image.h"
+#include "data/layouts/case_faults.h"
 #include "data/layouts/dataset_json.h"
 #include "data/layouts/folder.h"
 #include "kernels/error.h"
@@ -162,6 +164,20 @@ void read_names(Listing& listing, const std::string& root) {
   }
 }
 
+bool has_errors(const Listing& listing) {
+  return std::ranges::any_of(listing.findings, [](const Finding& f) { return f.severity == Severity::error; });
+}
+
+// What a layout warns of is a finding; its other notes stay.
+void take_warnings(Listing& listing) {
+  const std::string mark = "warning: ";
+  std::erase_if(listing.dataset.notes, [&](const std::string& note) {
+    if (!note.starts_with(mark)) return false;
+    listing.findings.push_back({Severity::warning, Check::data_set, "", note.substr(mark.size())});
+    return true;
+  });
+}
+
 }  // namespace
 
 const char* name_of(Check check) {
@@ -196,24 +212,27 @@ Listing list_cases(const DatasetSource& source, const Preprocessing& preprocessi
     if (!known && lenient.findings.empty())
       lenient.findings.push_back(
           data_set(source.root + ": expected a folder with index.csv, imagesTr/ and labelsTr/, or images/ and masks/; "
-                                 "other layouts need a configuration (-c)"));
+                                 "of another layout with --set data.layout=NAME"));
     if (known && lenient.dataset.cases.empty() && lenient.findings.empty())
       lenient.findings.push_back(data_set(source.root + ": no images"));
     return lenient;
   }
   try {
-    Listing strict;
-    strict.dataset = open_dataset(source, preprocessing);
-    strict.classes_known = true;
+    Listing listing;
+    CaseFaults faults(/*collects=*/true);
+    listing.dataset = open_dataset(source, preprocessing, faults);
+    listing.classes_known = true;
+    listing.findings = faults.take();
+    // Of tables whose columns are fixed the lenient reader says more.
+    const bool table = source.layout != "csv" && fs::exists(fs::path(source.root) / "index.csv");
+    if (table && !listing.findings.empty() && has_errors(lenient)) return lenient;
+    take_warnings(listing);
     for (Finding& f : lenient.findings)  // labels nobody uses; the layout itself decides what is an error
-      if (f.severity == Severity::warning) strict.findings.push_back(std::move(f));
-    return strict;
+      if (f.severity == Severity::warning) listing.findings.push_back(std::move(f));
+    return listing;
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::usage) throw;
-    bool explained = false;
-    for (const Finding& f : lenient.findings) explained = explained || f.severity == Severity::error;
-    // A header that cannot be read shows when its case is examined.
-    if (!explained) lenient.findings.insert(lenient.findings.begin(), data_set(e.what()));
+    if (!has_errors(lenient)) lenient.findings.insert(lenient.findings.begin(), data_set(e.what()));
     return lenient;
   }
 }
