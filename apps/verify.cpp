@@ -1,5 +1,6 @@
 // graphflow verify: what would go wrong with a data set, before it is trained on. Goes on after a broken case and lists
 // all of them.
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -17,15 +18,30 @@
 namespace gf {
 namespace {
 
+// Whether --set lays a value over the key.
+bool sets(const VerifyFlags& flags, const std::string& key) {
+  return std::ranges::any_of(flags.sets, [&](const std::string& set) { return set.starts_with(key + "="); });
+}
+
 Listing listing_of(const VerifyFlags& flags) {
-  if (flags.config.empty() == flags.input.empty())
-    throw Error(ErrorKind::usage, {"which data?", "graphflow verify", "-c CONFIG or -i FOLDER, one of them", "", ""});
-  const Config config = load_config(flags.config, flags.sets);
+  const bool has_root = sets(flags, "data.root"), has_layout = sets(flags, "data.layout");
+  const bool has_config = !flags.config.empty();
+  if (flags.input.empty() ? !has_config && !has_root && !has_layout : has_config || has_root)
+    throw Error(ErrorKind::usage,
+                {"which data?", "graphflow verify", "-c CONFIG, --set data.root=FOLDER or -i FOLDER", "", ""});
+  Config config = load_config(flags.config, flags.sets);
   const Preprocessing p = configured_preprocessing(config, {});
   check(p);
   if (flags.input.empty()) return list_cases(configured_source(config.data), p);
   if (!std::filesystem::exists(flags.input)) bad_data("no such file or folder", flags.input);
-  return list_cases({"", flags.input, config.data.class_names, config.data.split_file}, p);
+  config.data.root = flags.input;
+  DatasetSource source = configured_source(config.data);
+  if (has_layout) return list_cases(source, p);
+  for (const char* key : {"data.class_order", "data.subsets", "data.split_by", "data.fold"})
+    if (sets(flags, key))
+      throw Error(ErrorKind::usage, {"setting that only some layouts know", key, "--set data.layout=NAME too", "", ""});
+  source.layout.clear();  // as the folder looks
+  return list_cases(source, p);
 }
 
 std::vector<CaseFacts> examine_all(Verification& v) {

@@ -121,6 +121,7 @@ ReportTable intensity_table(const Verification& v) {
 std::string verification_text(const Verification& v) {
   std::string s = fmt::format("{}: {}\n", v.listing.dataset.root, parts_text(v));
   if (const ReportTable classes = class_table(v); !classes.rows.empty()) s += "\n" + markdown_table(classes) + "\n";
+  for (const std::string& note : v.listing.dataset.notes) s += note + "\n";
   for (const Finding& f : v.findings)
     s += fmt::format("{} {}{}: {}\n", name_of(f.severity), gf::name_of(f.check),
                      f.case_id.empty() ? "" : " [" + f.case_id + "]", f.message);
@@ -136,6 +137,7 @@ std::string verification_json(const Verification& v) {
                    {"errors", v.count(Severity::error)},
                    {"warnings", v.count(Severity::warning)},
                    {"complete", !v.interrupted},
+                   {"notes", d.notes},
                    {"findings", nlohmann::json::array()},
                    {"cases", nlohmann::json::array()},
                    {"classes", nlohmann::json::array()}};

@@ -4,12 +4,14 @@
 
 #include <cmath>
 
+#include "apps/report/utf8.h"
+
 namespace gf {
 
 std::string html_escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
+  for (const char c : valid_utf8(text)) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -6,7 +6,8 @@
 
 namespace gf {
 
-// & < > " ' as entities; control characters, which no HTML may hold, as spaces.
+// & < > " ' as entities; control characters, which no HTML may hold, as spaces; what is no UTF-8 as
+// U+FFFD.
 std::string html_escape(std::string_view text);
 
 std::string score_text(double v, int digits = 3);  // "0.842", an en dash for NaN

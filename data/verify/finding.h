@@ -9,7 +9,7 @@ namespace gf {
 enum class Severity { error, warning };
 
 enum class Check {
-  data_set,           // the data set as a whole cannot be read as its layout
+  data_set,           // the data set as a whole: not as its layout has it, or unlike the published one
   missing_file,       // named by a table and not there
   missing_pair,       // an image without its label, or a label without its image
   unreadable,         // damaged, truncated, of another format

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/report/utf8.h"
 #include "data/image.h"
 #include "data/png.h"
 #include "tests/apps/program.h"
@@ -91,6 +92,57 @@ TEST_CASE("verify: text, JSON and page, 0 for a good data set and for warnings, 
   CHECK(run("verify -i " + (t / "none")).code == 3);
   CHECK(run("verify -c " + config + " --json " + (t / "no/such/v.json")).code == 1);
   CHECK(contains(run("verify -c " + config + " --set data.root=" + (t / "none")).text, "data folder is missing"));
+}
+
+TEST_CASE("verify: a layout named by --set, its notes in text, JSON and page, file names that are no UTF-8") {
+  const TemporaryFolder t;
+  for (const char* subset : {"benign", "malignant"}) {
+    fs::create_directories(t / "data" + "/" + subset);
+    for (int i = 0; i < 5; ++i) {
+      const std::string name = t / "data" + "/" + subset + "/" + subset + " caf\xe9 " + std::to_string(i);
+      Bytes8 picture{12, 12, 3, std::vector<std::uint8_t>(432)};
+      for (std::size_t k = 0; k < 432; ++k)
+        picture.bytes[k] = static_cast<std::uint8_t>(k * (i + (*subset == 'b' ? 3 : 11)));
+      write_png(name + ".png", picture);
+      write_png_mask(name + "_mask.png", Mask(12, 12, 1));
+    }
+  }
+  write_text(t / "data/benign/benign caf\xe9 3_mask.png", "no mask");
+  const std::string layout = " --set data.layout=busi", root = " --set data.root=" + (t / "data");
+  const Outcome o = run("verify" + layout + root + " --json " + (t / "v.json") + " --html " + (t / "v.html"));
+  CHECK_MESSAGE(o.code == 3, o.text);
+  CHECK(contains(o.text, "busi: 5 benign, 5 malignant (published"));
+  CHECK(contains(o.text, "1 error, 0 warnings"));
+  const nlohmann::json j = nlohmann::json::parse(read_text(t / "v.json"));
+  CHECK(contains(j.at("notes").at(0).get<std::string>(), "busi: 5 benign"));
+  CHECK(j["cases"].size() == 10);
+  const std::string page = read_text(t / "v.html");
+  CHECK(contains(page, "busi: 5 benign"));
+  CHECK(contains(page, "caf\xef\xbf\xbd 3_mask.png"));
+  CHECK_NOTHROW(nlohmann::json(page).dump());             // throws where it is no UTF-8
+  const auto findings = [](const std::string& command) {  // without the progress, which has a rate
+    const std::string text = run(command).text;
+    return text.substr(text.find('\n'));
+  };
+  CHECK(findings("verify" + layout + " -i " + (t / "data")) == findings("verify" + layout + root));
+
+  CHECK(run("verify" + layout).code == 3);  // without a folder, as for train; brain knows where its data lie
+  CHECK(run("verify" + layout + root + " -i " + (t / "data")).code == 2);
+  CHECK(run("verify --set data.class_order=samed -i " + (t / "data")).code == 2);
+  CHECK(run("verify --set data.layout=bsui -i " + (t / "data")).code == 2);
+  CHECK(contains(run("verify -i " + (t / "data")).text, "--set data.layout=NAME"));
+}
+
+TEST_CASE("a page holds characters, whatever the text that goes into it") {
+  CHECK(valid_utf8("plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x99\x82") ==
+        "plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x99\x82");
+  const std::string none = "\xef\xbf\xbd";
+  CHECK(valid_utf8("caf\xe9 1") == "caf" + none + " 1");
+  CHECK(valid_utf8("\xe2\x82") == none + none);             // cut off
+  CHECK(valid_utf8("\xc0\xaf") == none + none);             // longer than need be
+  CHECK(valid_utf8("\xed\xa0\x80") == none + none + none);  // a surrogate
+  CHECK(valid_utf8("\xf4\x90\x80\x80") == none + none + none + none);
+  CHECK(valid_utf8("\xff\x80") == none + none);
 }
 
 TEST_CASE("preview: a sheet of what the network sees, augmented or not, from a configuration or a run folder") {

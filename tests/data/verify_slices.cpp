@@ -1,6 +1,7 @@
 // verify on slices as arrays: Synapse's .npz files, one a slice, and .h5 stacks.
 #include <cmath>
 
+#include "data/case.h"
 #include "data/hdf5.h"
 #include "data/verify/thumbnail.h"
 #include "engine/io/npz_writer.h"
@@ -125,6 +126,20 @@ TEST_CASE("verify: each fault of an .npz is told by its kind and with the file t
   CHECK(f.facts[0].readable);
   CHECK(f.facts[0].size[0] == 6);
   CHECK(f.facts[1].classes.at(5) == 7 * 50 - 1);
+}
+
+TEST_CASE("a case of .npz files: what is wrong with a label is told with its own file") {
+  const Synapse d;
+  std::vector<float> nine = Synapse::label();
+  nine[0] = 9;
+  d.write_slice(5, 1, Synapse::image(5, 1), nine);
+  const auto load = [&] {
+    const Dataset set = open_dataset(d.source, {});
+    load_case(set, set.cases[0], Purpose::evaluation);
+  };
+  CHECK(holds(message_of(load), d.slice_path(5, 1)));
+  d.write_slice(5, 1, Synapse::image(5, 1), std::vector<float>(kPixels - kSide));
+  CHECK(holds(message_of(load), d.slice_path(5, 1)));
 }
 
 TEST_CASE("verify: of slices that share a fault the first is told in full, a few are named and the rest counted") {
