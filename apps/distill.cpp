@@ -1,10 +1,13 @@
 // graphflow distill: a student with Graph Flow, logits distillation and labels.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/interrupt.h"
 #include "apps/mean_teacher.h"
+#include "apps/model_check.h"
 #include "apps/run_report.h"
 #include "apps/session.h"
 #include "apps/stage.h"
@@ -130,10 +133,17 @@ void check_paraphrasers(Network& student, const DistillationOptions& o, const Pa
   }
 }
 
-void check_classes(const NetworkFile& teacher, const Dataset& dataset, const std::string& file) {
-  if (teacher.description.options.classes == dataset.classes()) return;
-  bad_data("the teacher knows other classes than the data set", file, std::to_string(dataset.classes()),
-           std::to_string(teacher.description.options.classes), "train the teacher on this data set");
+// The default place is only a guess: where nothing is there, what is missing is a step before this one.
+void require_paraphrasers(const Config& config) {
+  if (std::filesystem::exists(config.distill.paraphrasers)) return;
+  const bool graph = config.distill.method == "graph_flow";
+  throw Error(ErrorKind::usage, {(graph ? "Graph Flow" : config.distill.method) + " needs the paraphrasers",
+                                 config.distill.paraphrasers, "a file made by graphflow paraphrase", "no such file",
+                                 std::string("run graphflow paraphrase with this configuration first, or give "
+                                             "--paraphrasers FILE") +
+                                     (graph ? "; without the graph (distill.graph.vertex_weight and edge_weight 0) "
+                                              "none are needed"
+                                            : "")});
 }
 
 }  // namespace
@@ -157,13 +167,14 @@ int distill_command(const DistillFlags& flags) {
   const NetworkFile teacher = load_network(config.distill.teacher, device);
   const Dataset dataset =
       open_configured_dataset(config, needs_of_both(needs_of(*teacher.network), configured_needs(config)));
-  check_classes(teacher, dataset, config.distill.teacher);
+  require_fit(teacher, dataset, config.distill.teacher);
   const auto student = make_network(config.model.arch, network_options(config));
   student->initialise(static_cast<std::uint64_t>(config.train.seed));
   student->to(device);
   DistillationOptions options = distillation_options(config, dataset, *teacher.network, *student);
   ParaphraserFile paraphrasers;
   if (needs_paraphrasers(config)) {
+    require_paraphrasers(config);
     paraphrasers = load_paraphrasers(config.distill.paraphrasers, device);
     check_paraphrasers(*student, options, paraphrasers, config);
   }
@@ -184,9 +195,19 @@ int distill_command(const DistillFlags& flags) {
   std::vector<std::string> terms{"ce", "dice"}, values = segmentation_value_names(dataset);
   for (const std::string& name : distillation_terms(config)) terms.push_back(name);
   if (options.adversarial.weight != 0) values.insert(values.end(), {"d_teacher", "d_student", "d_penalty"});
-  const Stage stage{"distill",   "distill " + config.model.arch, terms,
-                    values,      config.train.max_iterations,    config.train.epochs,
-                    config.optim};
+  std::vector<std::string> notes;
+  for (const std::string& doubt : doubts_about_teacher(teacher, dataset)) notes.push_back("warning: " + doubt);
+  if (options.method && dataset.classes() == 2 && options.method->info().two_classes != "yes")
+    notes.push_back(
+        fmt::format("note: {} with two classes: {}", config.distill.method, options.method->info().two_classes));
+  const Stage stage{"distill",
+                    "distill " + config.model.arch,
+                    terms,
+                    values,
+                    config.train.max_iterations,
+                    config.train.epochs,
+                    config.optim,
+                    notes};
   if (run_stage(stage, task, *batches, folder, config, flags).interrupted) return kInterrupted;
   if (!flags.part_of.empty()) return 0;
   std::vector<ReportEntry> entries_of_report{

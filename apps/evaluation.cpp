@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "apps/model_check.h"
 #include "apps/session.h"
 #include "engine/autograd.h"
 #include "engine/ops/mac_counter.h"
@@ -58,11 +59,9 @@ Config model_configuration(const NetworkFile& file, const std::string& model, co
 
 Dataset model_dataset(const NetworkFile& file, const std::string& model, Config& config) {
   Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
-  if (dataset.classes() != file.description.options.classes)
-    bad_data("the model knows other classes than the data set", model, std::to_string(dataset.classes()),
-             std::to_string(file.description.options.classes), "evaluate on data with the same classes");
   // What the model was trained to see decides, not what the configuration says now.
   dataset.preprocessing = file.description.preprocessing;
+  require_fit(file, dataset, model);
   return dataset;
 }
 

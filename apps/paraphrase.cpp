@@ -3,6 +3,7 @@
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
+#include "apps/model_check.h"
 #include "apps/session.h"
 #include "apps/stage.h"
 #include "distill/inference.h"
@@ -54,6 +55,7 @@ int paraphrase_command(const DistillFlags& flags) {
   trace_nan(config.train.trace_nan);
   const NetworkFile teacher = load_network(config.distill.teacher, device);
   const Dataset dataset = open_configured_dataset(config, needs_of(*teacher.network));
+  require_fit(teacher, dataset, config.distill.teacher);
 
   const ParaphraserDescription description = describe_paraphrasers(config, teacher);
   Paraphrasers paraphrasers(description.sizes);

@@ -30,7 +30,7 @@ TrainingResult run_stage(const Stage& stage, TrainingTask& task, BatchSource& ba
                        flags.quiet ? Talk::nothing
                        : part      ? Talk::bar
                                    : Talk::all);
-  if (!stage.note.empty()) observer.note(stage.note);
+  for (const std::string& line : stage.notes) observer.note(line);
   const TrainingResult result = [&] {
     try {
       return run_training(task, batches, trainer_options(config, stage.optim, steps, folder.checkpoints()), observer,

@@ -19,7 +19,7 @@ struct Stage {
   std::vector<std::string> values;  // of the validation and of an opponent: likewise
   int max_iterations = 0, epochs = 0;
   OptimConfig optim;
-  std::string note = {};  // first line of the log; "" for none
+  std::vector<std::string> notes = {};  // first lines of the log
 };
 
 // Resumes where the flags say so. An interrupted run has printed how to go on; its exit code is kInterrupted.

@@ -54,7 +54,7 @@ int train_command(const TrainFlags& flags) {
                     config.train.max_iterations,
                     config.train.epochs,
                     config.optim,
-                    initial ? config.model.init + ": " + initial->text() : std::string()};
+                    initial ? std::vector{config.model.init + ": " + initial->text()} : std::vector<std::string>{}};
   if (run_stage(stage, task, loader, folder, config, flags).interrupted) return kInterrupted;
   if (!flags.part_of.empty()) return 0;
   report_run(folder, dataset, {{config.model.arch, ModelRole::student, best_or_final(folder), folder.path()}}, config,

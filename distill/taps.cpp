@@ -44,10 +44,11 @@ std::vector<std::int64_t> graph_flow_factors(Network& student, const std::vector
     if (shallow == deep) continue;
     const TapPair published = student.default_taps();
     throw Error(ErrorKind::usage,
-                {"Graph Flow needs two taps of one width", "distill.student_taps " + pair.shallow + ", " + pair.deep,
-                 "as many channels in both", std::to_string(shallow) + " and " + std::to_string(deep) + " channels",
+                {"the paraphrasers need two taps of one width in the student",
+                 "distill.student_taps " + pair.shallow + ", " + pair.deep, "as many channels in both",
+                 std::to_string(shallow) + " and " + std::to_string(deep) + " channels",
                  "choose taps that match, as " + published.shallow + " and " + published.deep +
-                     " do, or set distill.graph.vertex_weight and edge_weight to 0"});
+                     " do; a method without paraphrasers takes any taps"});
   }
   return factors;
 }

@@ -16,7 +16,8 @@ std::vector<TapPair> tap_pairs(const std::vector<std::string>& names, const Netw
 std::pair<std::int64_t, std::int64_t> tap_channels(Network& network, const TapPair& taps, std::int64_t in_channels);
 
 // The factors that paraphrasers must make for this student, pair by pair: the channels of its two taps, which Graph
-// Flow subtracts from each other channel by channel. Throws ErrorKind::usage where they differ.
+// Flow subtracts from each other channel by channel (FSP and FT take the same factors). Throws ErrorKind::usage where
+// they differ.
 std::vector<std::int64_t> graph_flow_factors(Network& student, const std::vector<TapPair>& taps,
                                              std::int64_t in_channels);
 
