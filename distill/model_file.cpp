@@ -1,11 +1,14 @@
 #include "distill/model_file.h"
 
-#include <cinttypes>
-#include <cstdio>
-
 #include <fmt/format.h>
 
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
 #include "engine/io/checkpoint.h"
+#include "engine/memory_limit.h"
 #include "kernels/error.h"
 
 namespace gf {
@@ -34,7 +37,17 @@ class Reader {
       bad_data("checkpoint entry is no number", file_, key, text(key));
     }
   }
-  std::int64_t integer(const std::string& key) const { return static_cast<std::int64_t>(number(key)); }
+  std::int64_t count(const std::string& key) const {
+    const double value = number(key);
+    if (!(value >= 1 && value <= 1e9) || value != std::floor(value))
+      bad_data("checkpoint entry out of range", file_, key + ", a whole number from 1", text(key));
+    return static_cast<std::int64_t>(value);
+  }
+  double positive(const std::string& key) const {
+    const double value = number(key);
+    if (!(value > 0 && value <= 1e3)) bad_data("checkpoint entry out of range", file_, key + " above 0", text(key));
+    return value;
+  }
   // "224x320"; {0, 0} where there is no such entry.
   ImageSize size(const std::string& key) const {
     if (!entries_.count(key)) return {};
@@ -66,6 +79,20 @@ FileEntries below_prefix(const std::string& prefix, const FileEntries& entries) 
   return fields;
 }
 
+// What `make` makes, which may take no more memory than the file that describes it has bytes, and a little for padding:
+// its tensors are to come from there.
+template <class Make>
+auto no_larger_than(const std::string& file, const Make& make) {
+  constexpr std::size_t kPadding = 4 << 20;
+  try {
+    const MemoryLimit limit(static_cast<std::size_t>(std::filesystem::file_size(file)) + kPadding);
+    return make();
+  } catch (const MemoryLimit::Exceeded&) {
+    bad_data("the file describes more than it holds", file, "tensors for all of its model",
+             "a model larger than the file", "it is damaged or was changed by hand");
+  }
+}
+
 }  // namespace
 
 FileEntries NetworkDescription::to_entries() const {
@@ -87,7 +114,7 @@ NetworkDescription NetworkDescription::from_entries(const FileEntries& entries, 
   const Reader r(entries, file, "network");
   NetworkDescription d;
   d.arch = r.text("model.arch");
-  d.options = {r.integer("model.in_channels"), r.integer("model.classes"), r.number("model.width"),
+  d.options = {r.count("model.in_channels"), r.count("model.classes"), r.positive("model.width"),
                static_cast<float>(r.number("model.dropout")), r.size(kImageSize)};
   for (std::int64_t i = 0; i < d.options.classes; ++i) d.class_names.push_back(r.text(fmt::format("class.{}", i)));
   d.preprocessing = Preprocessing::from_fields(below_prefix(kPreprocessing, entries));
@@ -104,7 +131,7 @@ NetworkFile load_network(const std::string& file, const Device& device) {
   NetworkFile f;
   f.entries = read_checkpoint_entries(file);
   f.description = NetworkDescription::from_entries(f.entries, file);
-  f.network = make_network(f.description.arch, f.description.options);
+  f.network = no_larger_than(file, [&] { return make_network(f.description.arch, f.description.options); });
   CheckpointState unused;
   load_checkpoint(file, *f.network, nullptr, unused);
   f.network->eval();
@@ -136,12 +163,12 @@ FileEntries ParaphraserDescription::to_entries() const {
 
 ParaphraserDescription ParaphraserDescription::from_entries(const FileEntries& entries, const std::string& file) {
   const Reader r(entries, file, "paraphraser");
-  const std::int64_t pairs = entries.count(kPairs) ? r.integer(kPairs) : 1;
+  const std::int64_t pairs = entries.count(kPairs) ? r.count(kPairs) : 1;
   ParaphraserDescription d;
   for (std::size_t i = 0; i < static_cast<std::size_t>(pairs); ++i) {
     const std::string prefix = pair_prefix(i);
     d.sizes.push_back(
-        {r.integer(prefix + "shallow_channels"), r.integer(prefix + "deep_channels"), r.integer(prefix + "factors")});
+        {r.count(prefix + "shallow_channels"), r.count(prefix + "deep_channels"), r.count(prefix + "factors")});
     d.teacher_taps.push_back({r.text(prefix + "tap_shallow"), r.text(prefix + "tap_deep")});
   }
   return d;
@@ -151,7 +178,7 @@ ParaphraserFile load_paraphrasers(const std::string& file, const Device& device)
   ParaphraserFile f;
   f.entries = read_checkpoint_entries(file);
   f.description = ParaphraserDescription::from_entries(f.entries, file);
-  f.paraphrasers = std::make_unique<Paraphrasers>(f.description.sizes);
+  f.paraphrasers = no_larger_than(file, [&] { return std::make_unique<Paraphrasers>(f.description.sizes); });
   CheckpointState unused;
   load_checkpoint(file, *f.paraphrasers, nullptr, unused);
   f.paraphrasers->eval();

@@ -64,8 +64,10 @@ NotFinitePlace find_not_finite(TrainingTask& task, const NotFiniteStep& step, st
     return {};
   };
   found.what = bad_parameter("parameter ", task.trained());
-  if (found.what.empty() && task.opponent())
+  if (found.what.empty() && task.opponent()) {
     found.what = bad_parameter("parameter of the discriminator, ", task.opponent()->model());
+    found.in_opponent = !found.what.empty();
+  }
   if (!found.what.empty()) return found;
   const Device device = task.trained().device();
   Random random(seed, step.random_position);

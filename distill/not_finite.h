@@ -12,6 +12,7 @@ struct NotFinitePlace {
   std::size_t micro_batch = 0;  // where the search ended
   std::optional<std::size_t> sample;  // in that batch, where the tensor has as many pictures as the batch
   bool in_data = false;               // the picture itself is not finite: no learning rate helps
+  bool in_opponent = false;           // the discriminator went first: the student's learning rate is not to blame
 };
 
 // Leaves the parameters alone, but not their gradients nor the running statistics of batch norms.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/capture.h"
+#include "engine/memory_limit.h"
 #ifdef GF_WITH_CUDA
 #include "engine/cuda.h"
 #endif
@@ -74,6 +75,7 @@ void copy_bytes(void* to, [[maybe_unused]] const Device& to_device, const void* 
 }
 
 std::shared_ptr<void> allocate(std::size_t bytes, const Device& device, const BlockLabel& label) {
+  MemoryLimit::take(bytes);
   std::shared_ptr<void> p = memory_of(device).allocate(bytes, current_tag, label);
   if (!poisoned() || capturing()) return p;  // a captured step is of its own launches
 #ifdef GF_WITH_CUDA
