@@ -24,12 +24,29 @@ std::string unused_name(const std::string& path) {
   return path + kPartial + std::to_string(::getpid()) + "-" + std::to_string(number++);
 }
 
+// What a link points at, there or not: the rename would replace the link itself.
+std::string followed(std::string path) {
+  constexpr int kMostLinks = 40;  // the system's own limit
+  std::error_code error;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const std::filesystem::path at = path, target = std::filesystem::read_symlink(at, error);
+    if (error) break;
+    path = target.is_absolute() ? target.string() : (at.parent_path() / target).string();
+  }
+  return path;
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_path_(unused_name(path_)) {
+AtomicFile::AtomicFile(std::string path) : path_(followed(std::move(path))), temporary_path_(unused_name(path_)) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  if (std::filesystem::is_directory(path_, ignored))
-    fail("cannot write file", path_, "a file name", "a directory", "give the name of a file");
+  const fs::file_status there = fs::status(path_, ignored);
+  if (fs::is_symlink(path_, ignored))
+    fail("cannot write file", path_, "a file name", "a circle of links", "give the name of a file");
+  if (fs::exists(there) && !fs::is_regular_file(there))
+    fail("cannot write file", path_, "a file name", fs::is_directory(there) ? "a directory" : "a device or pipe",
+         "give the name of a file");
   // A name left by a killed process of the same id is stale: replace it.
   descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_with("cannot create file", errno);
@@ -89,8 +106,10 @@ void AtomicFile::discard() noexcept {
 }
 
 void AtomicFile::fail_with(const char* what, int error) const {
-  const char* remedy = error == ENOENT                      ? "create the folder first"
-                       : error == ENOSPC || error == EDQUOT ? "free some space or choose another folder"
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+    throw NoSpace(ErrorKind::failure,
+                  {what, path_, "", std::strerror(error), "free some space or choose another folder"});
+  const char* remedy = error == ENOENT                                       ? "create the folder first"
                        : error == EACCES || error == EPERM || error == EROFS ? "choose a folder you may write to"
                                                                              : "";
   fail(what, path_, {}, std::strerror(error), remedy);

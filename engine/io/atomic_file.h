@@ -5,14 +5,22 @@
 // removed by the destructor; after kill -9 it stays behind as `<path>.partial-<process id>-<number>`, until
 // remove_stale_partials clears it.
 //
-// Errors (kind failure) name the path and what the system said: directory missing, no permission, disk full.
+// A link at `path` stays, the file it points at is replaced. Errors (kind failure) name the path and what the system
+// said: directory missing, no permission, disk full; and what is no file, a device say, is never replaced.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/error.h"
+
 namespace gf {
+
+// The disk, a quota or the largest size of a file is used up: the next file will fare no better.
+struct NoSpace : Error {
+  using Error::Error;
+};
 
 class AtomicFile {
  public:

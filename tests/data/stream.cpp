@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 
@@ -41,6 +42,20 @@ TEST_CASE("atomic file: appears whole on commit, vanishes without") {
   f.commit();
   CHECK(folder.files() == 1);
   CHECK(read_bytes(path) == big);
+}
+
+TEST_CASE("atomic file: a link stays and its target is written, what is no file is not replaced") {
+  const TemporaryFolder folder;
+  const std::string pipe = folder / "pipe", link = folder / "link", target = folder / "target";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(holds(message_of([&] { AtomicFile f(pipe); }, ErrorKind::failure), "a device or pipe"));
+  std::filesystem::create_symlink("target", link);
+  write_file_atomically(link, "first");  // the target is not there yet
+  write_file_atomically(link, "second");
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK(read_bytes(target) == Bytes{'s', 'e', 'c', 'o', 'n', 'd'});
+  std::filesystem::create_symlink("circle", folder / "circle");
+  CHECK(!message_of([&] { write_file_atomically(folder / "circle", "x"); }, ErrorKind::failure).empty());
 }
 
 TEST_CASE("atomic file: what cannot be written is an error that leaves the old file") {
