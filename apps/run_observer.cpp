@@ -8,7 +8,7 @@ namespace gf {
 RunObserver::RunObserver(std::string title, RunFolder& folder, std::int64_t total, int log_every,
                          std::vector<std::string> terms, std::vector<std::string> values, Talk talk)
     : title_(std::move(title)), folder_(folder), total_(total), log_every_(log_every), talk_(talk) {
-  columns_ = {"epoch", "lr", "loss", "gradient_norm", "seconds"};
+  columns_ = {"epoch", "lr", "loss", "gradient_norm", "seconds", "data_seconds"};
   for (const std::string& t : terms) columns_.push_back(t);
   for (const char* of_gradient : {"share_", "norm_"})
     for (const std::string& t : terms) columns_.push_back(of_gradient + t);
@@ -33,11 +33,9 @@ void RunObserver::stepped(const StepReport& r) {
   for (const TermReport& t : r.terms) terms.emplace_back(t.name, t.value);
   progress_->update(r.step, r.lr, terms);
   if (r.step % log_every_ != 0 && r.step != 1 && r.step != total_ && !r.has_shares) return;
-  MetricsLog::Row row{{"epoch", static_cast<double>(r.epoch)},
-                      {"lr", r.lr},
-                      {"loss", r.loss},
-                      {"gradient_norm", r.gradient_norm},
-                      {"seconds", r.seconds}};
+  MetricsLog::Row row{
+      {"epoch", static_cast<double>(r.epoch)}, {"lr", r.lr},           {"loss", r.loss},
+      {"gradient_norm", r.gradient_norm},      {"seconds", r.seconds}, {"data_seconds", r.data_seconds}};
   for (const TermReport& t : r.terms) {
     row.emplace_back(t.name, t.value);
     if (!r.has_shares) continue;
@@ -59,7 +57,11 @@ void RunObserver::saved(std::int64_t step, const std::string& file) {
 
 void RunObserver::note(const std::string& line) {
   folder_.log(line);
-  if (progress_ && talk_ == Talk::all) progress_->note(line);
+  if (talk_ != Talk::all) return;
+  if (progress_)
+    progress_->note(line);
+  else
+    fmt::print("{}\n", line);
 }
 
 }  // namespace gf

@@ -101,13 +101,14 @@ std::vector<Batch> StepRunner::place(std::vector<Batch> batches) {
   return batches;
 }
 
-void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, bool shares) {
+void StepRunner::run(std::vector<Batch> batches, std::int64_t step, double lr, bool shares, double waited) {
   Pending p;
   p.start = Clock::now();
   p.report.step = step + 1;
   p.report.epoch = batches.front().position.epoch;
   p.report.lr = lr;
   p.report.has_shares = shares;
+  p.report.data_seconds = waited;
   task_.trained().train();
   task_.begin_step(step);
   if (runs_ahead(device_)) random_.set_device_offset(as(DType::i32, numbers_, 2));

@@ -32,7 +32,8 @@ struct StepOptions {
 struct StepReport {
   std::int64_t step = 0, epoch = 0;  // steps done; epoch of this step's first batch
   double lr = 0, loss = 0, gradient_norm = 0;
-  double seconds = 0;  // between this report and the one before, or of the step where nothing runs ahead
+  double seconds = 0;       // between this report and the one before, or of the step where nothing runs ahead
+  double data_seconds = 0;  // the host waited for the step's pictures, before `seconds` where nothing runs ahead
   bool has_shares = false;
   std::vector<TermReport> terms;       // means over the micro-batches
   std::vector<WatchedReport> watched;  // likewise, of the opponent; no part of the loss
@@ -60,8 +61,8 @@ class StepRunner {
   Optimizer* opponent_optimizer() { return opponent_ ? &opponent_->optimizer : nullptr; }
 
   // Queues step number `step`, from 0. With `shares` the gradient share of every term is measured too, which waits.
-  // Not while full().
-  void run(std::vector<Batch> batches, std::int64_t step, double lr, bool shares);
+  // Not while full(). `waited`: the seconds that the batches took to come, for the report.
+  void run(std::vector<Batch> batches, std::int64_t step, double lr, bool shares, double waited = 0);
 
   bool full() const { return readback_.full(); }
   bool idle() const { return readback_.empty(); }

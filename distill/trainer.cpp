@@ -67,13 +67,15 @@ class Run {
   // Steps run ahead of their reports on a GPU: a pause waits for all of them.
   void step() {
     std::vector<Batch> micro_batches;
+    const Clock::time_point asked = Clock::now();
     for (int micro = 0; micro < options_.step.accumulate; ++micro) micro_batches.push_back(batches_.next());
+    const double waited = seconds_since(asked);
     const std::int64_t epoch = micro_batches.front().position.epoch;
     const bool shares = options_.measure_shares && epoch != shared_epoch_;
     if (shares) shared_epoch_ = epoch;
     if (runner_.full()) report();
     const double lr = rate_factor() * options_.schedule.at(options_.optimizer.lr, step_, options_.max_iterations);
-    runner_.run(std::move(micro_batches), step_, lr, shares);
+    runner_.run(std::move(micro_batches), step_, lr, shares, waited);
     if (const std::string text = task_.remark(); !text.empty()) observer_.note(text);
     if (++step_ == first_step_ + 1) tell_about_memory();
     tell_about_graph();
@@ -94,6 +96,7 @@ class Run {
     save_batches(file, e, batches_, parts.found);
     parts.found += fmt::format("; its batch is kept in {}", file);
     if (place.in_data) parts.remedy = "look at this picture; graphflow verify finds others like it";
+    if (place.in_opponent) parts.remedy = "lower distill.adversarial.lr";
     const bool goes_back = options_.on_not_finite == OnNotFinite::lower_lr && !place.in_data;
     if (!goes_back || halvings_ == kMostHalvings) throw Error(e.kind(), parts);
     runner_.restart();
