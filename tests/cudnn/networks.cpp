@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "distill/baselines/method.h"
 #include "distill/paraphraser.h"
 #include "engine/autograd.h"
 #include "engine/ops/convolution_log.h"
@@ -41,6 +42,40 @@ class Calls {
   std::vector<std::pair<std::string, ConvolutionCall>> list;
 };
 
+struct TapShapes {
+  std::string network;
+  Shape shallow, deep;
+};
+
+// The convolutions that methods have of their own, between these two.
+void add_methods(Calls& calls, const PaperSize& size, const TapShapes& teacher, const TapShapes& student) {
+  const auto maps = [](const TapShapes& t) { return TapMaps{Tensor::zeros(t.shallow), Tensor::zeros(t.deep)}; };
+  TapShapes factors = teacher;
+  factors.shallow.c = factors.deep.c = student.deep.c;
+  const Tensor logits = Tensor::zeros({1, size.pixels, size.pixels, size.classes});
+  for (const MethodInfo& info : methods()) {
+    if (!info.make) continue;
+    const auto method = make_method(info, {.teacher_shallow = {"shallow", teacher.shallow.c},
+                                           .teacher_deep = {"deep", teacher.deep.c},
+                                           .student_shallow = {"shallow", student.shallow.c},
+                                           .student_deep = {"deep", student.deep.c},
+                                           .factors = student.deep.c,
+                                           .classes = size.classes});
+    if (method->parameters().empty()) continue;
+    Random random(1);
+    const ConvolutionLog log;
+    method->terms({.teacher = maps(teacher),
+                   .student = maps(student),
+                   .factors = maps(factors),
+                   .teacher_logits = logits,
+                   .student_logits = logits,
+                   .label = {},
+                   .ignore_index = -1,
+                   .random = random});
+    calls.add(info.name + " of " + teacher.network + " and " + student.network, log);
+  }
+}
+
 Calls calls_of_all_networks() {
   const NoGrad off;
   Calls calls;
@@ -51,12 +86,16 @@ Calls calls_of_all_networks() {
       std::set<std::int64_t> student_channels;
     };
     std::vector<Pair> pairs(kMostTapPairs);
+    std::vector<TapShapes> teachers, students;  // of the published pair
     for (const std::string& name : network_names()) {
       const auto net = make_network(name, {.classes = size.classes, .image_size = {size.pixels, size.pixels}});
       net->eval();
       const ConvolutionLog log;
       const NetworkOutput out = net->forward(Tensor::zeros({1, size.pixels, size.pixels, 1}), unused);
       calls.add(name + " " + std::to_string(size.pixels), log);
+      const TapPair published = net->default_taps();
+      (name == "fanet" || name == "transunet" ? teachers : students)
+          .push_back({name, out.tap(published.shallow).shape(), out.tap(published.deep).shape()});
       for (std::size_t l = 0; l < pairs.size(); ++l) {
         const TapPair taps = net->tap_pairs()[l];
         if (name == "fanet" || name == "transunet")
@@ -72,10 +111,15 @@ Calls calls_of_all_networks() {
         for (const Shape& tap : pairs[l].teacher_taps) Paraphraser({}, tap.c, factors).reconstruct(Tensor::zeros(tap));
         calls.add("paraphraser " + std::to_string(factors) + " of pair " + std::to_string(l + 1), log);
       }
-    const Discriminator discriminator({.channels = size.classes});
-    const ConvolutionLog log;
-    discriminator(Tensor::zeros({1, size.pixels, size.pixels, size.classes}));
-    calls.add("discriminator " + std::to_string(size.pixels), log);
+    for (const TapShapes& teacher : teachers)
+      for (const TapShapes& student : students) add_methods(calls, size, teacher, student);
+    for (const std::int64_t pictures : {0, 1}) {  // conditional: the picture beside the logits
+      const std::int64_t channels = size.classes + pictures;
+      const Discriminator discriminator({.channels = channels});
+      const ConvolutionLog log;
+      discriminator(Tensor::zeros({1, size.pixels, size.pixels, channels}));
+      calls.add("discriminator " + std::to_string(size.pixels), log);
+    }
   }
   return calls;
 }

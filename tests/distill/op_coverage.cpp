@@ -6,34 +6,15 @@
 #include "distill/paraphrase.h"
 #include "engine/autograd.h"
 #include "engine/optim/optimizer.h"
-#include "tests/harness/op_case.h"
+#include "tests/distill/method_step.h"
 
 namespace gf::test {
-namespace {
-
-Batch random_batch(std::int64_t size) {
-  Generator g(2);
-  Array image({2, size, size, 1}), ids({2, size, size, 1});
-  normal()(image, g);
-  class_ids(3)(ids, g);
-  Batch batch;
-  batch.image = to_tensor(image, Layout::dense).to(cpu_device());
-  batch.label = to_tensor(ids, Layout::dense, DType::i32).to(cpu_device());
-  return batch;
-}
-
-}  // namespace
 
 TEST_CASE("every op in a step of every baseline has a gradient case, and the teacher stays as it is") {
   for (const MethodInfo& info : methods()) {
     if (!info.make) continue;
     INFO(info.name);
-    const auto teacher = make_network("fanet", {.in_channels = 1, .classes = 3, .width = 0.05});
-    const auto student = make_network("mobile_unet", {.in_channels = 1, .classes = 3, .width = 0.2});
-    teacher->initialise(1);
-    student->initialise(2);
-    Paraphrasers paraphrasers({{teacher->tap_channels(), teacher->tap_channels(), student->tap_channels()}});
-    paraphrasers.initialise(3);
+    const MethodStep step(info);
     const auto values = [](const Module& m) {
       std::vector<float> all;
       for (const auto& list : {m.parameters(), m.buffers()})
@@ -41,38 +22,22 @@ TEST_CASE("every op in a step of every baseline has a gradient case, and the tea
           for (const float v : t.tensor.to_vector()) all.push_back(v);
       return all;
     };
-    const std::vector<float> teacher_before = values(*teacher), paraphrasers_before = values(paraphrasers);
-    DistillationOptions options;
-    options.supervised = {.ce = 0.5, .dice = 0.5};
-    options.vertex_weight = options.edge_weight = options.kd_weight = 0;
-    options.teacher_taps = {teacher->default_taps()};
-    options.student_taps = {student->default_taps()};
-    const std::int64_t t = teacher->tap_channels(), s = student->tap_channels();
-    const TapPair of_teacher = teacher->default_taps(), of_student = student->default_taps();
-    options.method = make_method(info, {.teacher_shallow = {of_teacher.shallow, t},
-                                        .teacher_deep = {of_teacher.deep, t},
-                                        .student_shallow = {of_student.shallow, s},
-                                        .student_deep = {of_student.deep, s},
-                                        .factors = s,
-                                        .classes = 3});
-    options.method->initialise(5);
-    DistillationTask task(*student, *teacher, &paraphrasers, options, nullptr, {});
-    FlatParameters parameters(task.trained());
+    const std::vector<float> teacher_before = values(*step.teacher), paraphrasers_before = values(step.paraphrasers);
+    FlatParameters parameters(step.task->trained());
     Optimizer optimizer(parameters, {.name = "adamw"});
     Random random(4);
     const TapeObserver observer;
     parameters.zero_grad();
-    // Two of the student's smallest pictures a side: deep taps of a few pixels.
-    const Objective objective = task.objective(random_batch(2 * student->stride()), random);
+    const Objective objective = step.task->objective(random_batch(step.size()), random);
     CHECK(objective.terms().size() == 2 + info.terms.size());
     backward(objective.total());
     optimizer.step(1e-3);
-    for (const float v : values(*student)) REQUIRE(std::isfinite(v));
-    for (const NamedTensor& p : options.method->parameters()) CHECK(p.tensor.grad());
-    CHECK(parameters.size() >= student->parameter_count() + options.method->parameter_count());
-    CHECK(task.model().parameters().size() == student->parameters().size());
-    CHECK(values(*teacher) == teacher_before);
-    CHECK(values(paraphrasers) == paraphrasers_before);
+    for (const float v : values(*step.student)) REQUIRE(std::isfinite(v));
+    for (const NamedTensor& p : step.method->parameters()) CHECK(p.tensor.grad());
+    CHECK(parameters.size() >= step.student->parameter_count() + step.method->parameter_count());
+    CHECK(step.task->model().parameters().size() == step.student->parameters().size());
+    CHECK(values(*step.teacher) == teacher_before);
+    CHECK(values(step.paraphrasers) == paraphrasers_before);
     CHECK(ops_without_gradient_case(observer.ops()) == std::vector<std::string>{});
   }
 }
