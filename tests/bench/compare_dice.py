@@ -12,12 +12,13 @@ again. About twelve minutes a seed and all three configurations on two cores.
 
 import argparse
 import csv
-import datetime
 import json
 import os
 import statistics
 import subprocess
 import sys
+
+from provenance import write_result
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -128,13 +129,10 @@ def main():
         means = {engine: round(statistics.mean(row[engine] for row in rows), 4) for engine in ("graphflow", "pytorch")}
         result[name] = {"steps": CONFIGURATIONS[name][2], "mean": means,
                         "difference": round(means["graphflow"] - means["pytorch"], 4), "seeds": rows}
-    document = {"date": datetime.date.today().isoformat(), "torch": torch, "threads": a.threads,
+    document = {"torch": torch, "threads": a.threads,
                 "what": "test Dice, mean of eight regions; same initial weights and batches in both engines", "results": result}
-    text = json.dumps(document, indent=1)
-    print(text)
-    if a.json:
-        with open(a.json, "w") as f:
-            f.write(text + "\n")
+    print(json.dumps(document, indent=1))
+    write_result(a.json, document)
 
 
 main()

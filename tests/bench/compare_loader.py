@@ -11,7 +11,6 @@ epoch; DataLoader's data set is given them decoded). Run it on a quiet machine.
 """
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ import albumentations
 import cv2
 import numpy
 import torch
+from provenance import write_result
 
 SIDE, COPIES, BATCH, WORKERS = 256, 8, 8, 2
 cv2.setNumThreads(0)
@@ -119,12 +119,9 @@ def main():
         print(f"{name:<24}{value:8.0f} pictures/s")
     for name, ratio in ratios.items():
         print(f"{name}: {ratio:.2f}x")
-    if a.json:
-        with open(a.json, "w") as f:
-            json.dump({"date": datetime.date.today().isoformat(), "command": " ".join(["compare_loader.py", *sys.argv[1:]]),
-                       "torch": torch.__version__, "albumentations": albumentations.__version__, "opencv": cv2.__version__,
-                       "workers": WORKERS, "batch": BATCH, "unit": f"pictures of {SIDE} x {SIDE} a second, best of {a.rounds} rounds",
-                       "pictures_per_s": best, "ratios": ratios}, f, indent=1)
+    write_result(a.json, {"torch": torch.__version__, "albumentations": albumentations.__version__, "opencv": cv2.__version__,
+                          "workers": WORKERS, "batch": BATCH, "unit": f"pictures of {SIDE} x {SIDE} a second, best of {a.rounds} rounds",
+                          "pictures_per_s": best, "ratios": ratios})
     return 0
 
 

@@ -13,7 +13,6 @@ time: on a busy machine the second says what each costs. Prints JSON.
 """
 
 import argparse
-import datetime
 import json
 import os
 import platform
@@ -28,6 +27,7 @@ import medpy
 import numpy as np
 import scipy
 from medpy.metric import binary
+from provenance import write_result
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -128,11 +128,6 @@ def main():
     keys = [name + unit for name in names for unit in ("_ms", "_cpu_ms")]
     result = {
         "what": "HD95 (pooled, voxels) of the eight foreground classes of a 512 x 512 x 150 volume",
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "command": "tests/bench/compare_metrics.py --rounds %d" % a.rounds,
-        "commit": output_of("git", "rev-parse", "HEAD"),
-        "cpu": next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?"),
-        "cores": os.cpu_count(),
         "versions": {"python": platform.python_version(), "medpy": medpy.__version__, "scipy": scipy.__version__},
         "median_ms": {k: round(median(k), 1) for k in keys},
         "medpy_over_graphflow": round(median("medpy_ms") / median("hd95_ms"), 2),
@@ -143,11 +138,8 @@ def main():
         "largest_difference_voxels": max(r["apart"] for r in rounds),
         "rounds": rounds,
     }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if a.json:
-        with open(a.json, "w") as f:
-            f.write(text + "\n")
+    print(json.dumps(result, indent=1))
+    write_result(a.json, result)
 
 
 if __name__ == "__main__":

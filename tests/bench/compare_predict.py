@@ -10,7 +10,6 @@ to the end of the process, the smallest of the rounds. Run it on a quiet machine
 """
 
 import argparse
-import datetime
 import json
 import os
 import re
@@ -18,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from provenance import write_result
 
 ONNXRUNTIME = """
 import sys, time, numpy, onnxruntime
@@ -81,12 +82,8 @@ def main():
             rows[f"{threads} threads"] = {**best, "ratio": best["onnxruntime"] / best["graphflow"], "first_mask_s": min(first)}
             print(f"{threads} threads: graphflow {best['graphflow']:.2f} ms, onnxruntime {best['onnxruntime']:.2f} ms: "
                   f"{rows[f'{threads} threads']['ratio']:.2f}x; first mask {min(first):.3f} s")
-    if a.json:
-        document = {"date": datetime.date.today().isoformat(), "command": " ".join(["compare_predict.py", *sys.argv[1:]]),
-                    "network": network, "size": a.size, "onnxruntime": onnxruntime.__version__, "rounds": a.rounds, "steps": a.steps,
-                    "unit": "ms, smallest of the rounds' medians", "results": rows}
-        with open(a.json, "w") as f:
-            json.dump(document, f, indent=1)
+    write_result(a.json, {"network": network, "size": a.size, "onnxruntime": onnxruntime.__version__, "rounds": a.rounds,
+                          "steps": a.steps, "unit": "ms, smallest of the rounds' medians", "results": rows})
     return 0
 
 

@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 
+from provenance import write_result
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 CASES = {
@@ -155,12 +157,14 @@ def main():
             print(f"{case:<14}{name:<40}{ms:>10.2f}" + (f"{r['ratio']:>9.2f}x  ({r['precision']}: {r['best_rival'].removeprefix('PyTorch ')})" if r else ""))
     for (case, name), why in race.left_out.items():
         print(f"{case:<14}{name:<40} left out: {why}")
-    document = {"date": datetime.date.today().isoformat(), "command": " ".join(["compare_step.py", *sys.argv[2:]]), **race.about,
-                "threads": a.threads, "rounds": a.rounds, "unit": "ms, best of the rounds' medians", "cases": rows,
+    # What the adversarial term costs: the step with it over the step without, at one size.
+    both = [rows.get(case, {}).get("ms", {}) for case in ("adversarial", "distill_96")]
+    cost = {name: both[0][name] / both[1][name] for name in both[0] if name in both[1]}
+    for name, ratio in cost.items():
+        print(f"adversarial over distill_96, {name}: {ratio:.2f}x")
+    document = {**race.about, "threads": a.threads, "rounds": a.rounds, "unit": "ms, best of the rounds' medians", "cases": rows, "adversarial_over_plain": cost,
                 "left_out": {f"{case}: {name}": why for (case, name), why in race.left_out.items()}}
-    if a.json:
-        with open(a.json, "w") as f:
-            json.dump(document, f, indent=1)
+    write_result(a.json, document)
     return 1 if any(name.startswith("graphflow") for _, name in race.left_out) else 0
 
 

@@ -8,8 +8,6 @@ seconds, e.g. with graphflow train --set train.max_iterations=1 and a class_name
 
 import argparse
 import array
-import datetime
-import json
 import os
 import random
 import struct
@@ -17,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from provenance import write_result
 
 NX, NY, NZ = 512, 512, 300
 
@@ -56,10 +56,7 @@ def main():
             sys.exit("graphflow predict failed: run it by hand")
     peak = used.ru_maxrss * 1024
     print(f"peak {peak / 1e6:.0f} MB, {seconds:.1f} s")
-    if a.json:
-        with open(a.json, "w") as f:
-            json.dump({"date": datetime.date.today().isoformat(), "command": " ".join(["predict_memory.py", *sys.argv[1:]]),
-                       "volume": [NX, NY, NZ], "threads": a.threads, "peak_bytes": peak, "seconds": seconds}, f, indent=1)
+    write_result(a.json, {"volume": [NX, NY, NZ], "threads": a.threads, "peak_bytes": peak, "seconds": seconds})
     return 0
 
 
