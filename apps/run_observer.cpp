@@ -61,7 +61,7 @@ void RunObserver::note(const std::string& line) {
   if (progress_)
     progress_->note(line);
   else
-    fmt::print("{}\n", line);
+    fmt::print(stderr, "{}\n", line);
 }
 
 }  // namespace gf
