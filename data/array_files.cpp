@@ -64,6 +64,9 @@ class Slice {
       if (t.name != name) continue;
       if (t.shape.size() != 2) bad_data("slice of another shape", where(name), "height and width", text(t.shape));
       require_plausible_extent(t.shape[0], t.shape[1], where(name));
+      if (name == std::string_view(kImage))
+        require_image_content(double(t.shape[0]) * double(t.shape[1]) * double(file_dtype_bytes(t.dtype)),
+                              t.end - t.begin, where(name));
       return {t.shape[0], t.shape[1]};
     }
     std::vector<std::string> names;
@@ -117,9 +120,15 @@ Shape64 stack_shape(const Hdf5File& file, const char* name) {
   return shape;
 }
 
+Shape64 image_shape(const Hdf5File& file) {
+  const Hdf5File::Storage storage = file.storage(kImage);
+  require_image_content(storage.unpacked, storage.packed, file.path() + ", " + kImage);
+  return stack_shape(file, kImage);
+}
+
 ImageStack read_stack(const std::string& path, std::int64_t first, std::int64_t last, NonFinite non_finite) {
   const Hdf5File file(path);
-  const Shape64 shape = stack_shape(file, kImage);
+  const Shape64 shape = image_shape(file);
   if (last < 0) last = shape[0] - 1;
   ImageStack stack;
   stack.slices = last - first + 1;
@@ -150,10 +159,12 @@ std::string array_stem(const std::string& path) {
 
 StackShape read_stack_shape(const std::string& path) {
   const Hdf5File file(path);
-  const Shape64 shape = stack_shape(file, kImage);
+  const Shape64 shape = image_shape(file);
   const bool has_label = file.has(kLabel);
   return {shape[0], {shape[1], shape[2]}, has_label, file.has(kGeometry), has_label && file.shape(kLabel) == shape};
 }
+
+Extent read_slice_extent(const std::string& path) { return Slice(path).extent(kImage); }
 
 ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
                             NonFinite non_finite) {

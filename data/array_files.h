@@ -36,6 +36,7 @@ struct StackShape {
 
 // Of one .h5, without reading a pixel.
 StackShape read_stack_shape(const std::string& path);
+Extent read_slice_extent(const std::string& path);  // of one .npz
 
 // Slices first .. last of one .h5 (last < 0: all), or of .npz files, one each.
 ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,

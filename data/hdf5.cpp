@@ -92,6 +92,14 @@ std::vector<hsize_t> shape_of(hid_t dataset, const std::string& where) {
   return shape;
 }
 
+double unpacked_bytes(hid_t dataset, const std::string& where) {
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  if (!type.good()) damaged(where);
+  double bytes = static_cast<double>(H5Tget_size(type));
+  for (const hsize_t n : shape_of(dataset, where)) bytes *= static_cast<double>(n);
+  return bytes;
+}
+
 // Refuses a dataset that promises more than the file can hold, before memory is asked for.
 void check_storage(hid_t dataset, std::int64_t file_bytes, const std::string& where) {
   const Handle type(H5Dget_type(dataset), H5Tclose), plan(H5Dget_create_plist(dataset), H5Pclose);
@@ -119,8 +127,7 @@ void check_storage(hid_t dataset, std::int64_t file_bytes, const std::string& wh
     for (int i = 0; i < n; ++i) bytes *= static_cast<double>(chunk[static_cast<std::size_t>(i)]);
     if (n < 1 || bytes > kMostChunkBytes) damaged(where);
   }
-  double bytes = static_cast<double>(H5Tget_size(type));
-  for (const hsize_t n : shape_of(dataset, where)) bytes *= static_cast<double>(n);
+  const double bytes = unpacked_bytes(dataset, where);
   if (bytes > kAlways && bytes > 1100 * (static_cast<double>(file_bytes) + 1))
     bad_data("HDF5 dataset larger than its file can hold", where, fmt::format("{:.0f} bytes", bytes),
              fmt::format("a file of {} bytes", file_bytes), "copy the file again");
@@ -158,6 +165,15 @@ std::vector<std::int64_t> Hdf5File::shape(const std::string& name) const {
   if (!dataset.good()) bad_data("not an HDF5 dataset", where);
   const std::vector<hsize_t> shape = shape_of(dataset, where);
   return {shape.begin(), shape.end()};
+}
+
+Hdf5File::Storage Hdf5File::storage(const std::string& name) const {
+  const Use use;
+  const std::string where = path_ + ", " + name;
+  const Handle dataset(open_dataset_of(id_, path_, name), H5Dclose);
+  if (!dataset.good()) bad_data("not an HDF5 dataset", where);
+  check_storage(dataset, file_bytes_, where);
+  return {H5Dget_storage_size(dataset), unpacked_bytes(dataset, where)};
 }
 
 std::vector<float> Hdf5File::floats(const std::string& name, std::int64_t first, std::int64_t count) const {

@@ -21,6 +21,12 @@ class Hdf5File {
   const std::string& path() const { return path_; }
   bool has(const std::string& name) const;
   std::vector<std::int64_t> shape(const std::string& name) const;
+  // What the file holds for a dataset, and what it is once unpacked.
+  struct Storage {
+    std::uint64_t packed = 0;
+    double unpacked = 0;
+  };
+  Storage storage(const std::string& name) const;
   // Integers or floating point of any size as float32: entries first .. first+count-1 along the first axis.
   std::vector<float> floats(const std::string& name, std::int64_t first, std::int64_t count) const;
 

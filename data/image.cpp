@@ -74,6 +74,7 @@ Picture read_image(const std::string& path) {
   if (stbi_info_from_memory(file.data(), bytes, &w, &h, &channels)) {
     require_plausible_extent(h, w, path);
     require_plausible_size(double(h) * w * channels, file.size(), path);
+    require_image_content(double(h) * w * channels, file.size(), path);
     // 8 bytes a pixel are the widest there are; stb doubles its buffers, and a JPEG's blocks reach beyond the picture.
     most_bytes += 16 * static_cast<std::size_t>(h + 64) * static_cast<std::size_t>(w + 64);
   }
@@ -117,8 +118,7 @@ Extent read_image_extent(const std::string& path) {
   const std::size_t got = std::fread(first, 1, sizeof first, file.get());
   const std::vector<std::uint8_t> start(first, first + got);
   if (is_tiff(start)) {  // its size may stand at the end
-    const Picture p = read_image(path);
-    return {p.h, p.w};
+    return tiff_extent(read_whole_file(path), path);
   }
   if (is_jpeg(start)) require_sound_jpeg(read_whole_file(path), path);
   std::rewind(file.get());
@@ -133,6 +133,10 @@ Extent read_image_extent(const std::string& path) {
   if (!stbi_info_from_callbacks(&reading, file.get(), &w, &h, &channels))
     bad_data("cannot read image", path, "a PNG, JPEG, BMP or TIFF", "something else", "convert it to PNG");
   require_plausible_extent(h, w, path);
+  std::error_code unknown;  // then any size is let through
+  const auto file_bytes = std::filesystem::file_size(path, unknown);
+  require_plausible_size(double(h) * w * channels, file_bytes, path);
+  require_image_content(double(h) * w * channels, file_bytes, path);
   return {h, w};
 }
 

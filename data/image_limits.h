@@ -25,6 +25,17 @@ inline void require_plausible_size(double bytes, std::uint64_t file_bytes, const
              fmt::format("a file of {} bytes", file_bytes), "copy the file again");
 }
 
+// Real images are packed some 2 to 1, with wide margins of one value 20 to 1; masks and blank pages up to deflate's
+// 1032 to 1. An image of much more is no image: zeros of any amount fit a small file, and once unpacked they are held
+// several times while they become what a network sees. Small ones cost nothing and are let through, whatever they hold.
+inline void require_image_content(double bytes, std::uint64_t packed_bytes, const std::string& where) {
+  constexpr double always = 1 << 26, most = 200;
+  if (bytes > always && bytes > most * (static_cast<double>(packed_bytes) + 1))
+    bad_data(
+        "image holds next to nothing for its size", where, fmt::format("at most {:.0f} bytes unpacked from each", most),
+        fmt::format("{:.0f} bytes in {}", bytes, packed_bytes), "a blank image, or a file made to fill the memory");
+}
+
 // Masks saved as RGB are common and harmless while the three values are one.
 [[noreturn]] inline void refuse_coloured_mask(const std::string& path, std::int64_t x, std::int64_t y, double r,
                                               double g, double b) {

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "data/gz_stream.h"
+#include "data/image_limits.h"
 #include "data/nifti.h"
 #include "data/nifti_file.h"
 #include "kernels/error.h"
@@ -153,6 +154,8 @@ void write_values(GzWriter& out, std::span<const std::int32_t> labels) {
 
 Volume read_nifti(const std::string& path, NonFinite non_finite) {
   const NiftiFile file = open_nifti(path);
+  require_image_content(double(file.header.voxels_per_channel()) * double(file.header.channels) * file.bytes_per_voxel,
+                        GzReader(file.voxel_path).file_bytes(), file.voxel_path);
   Volume volume{file.header, {}};
   volume.voxels.resize(static_cast<std::size_t>(file.header.voxels_per_channel() * file.header.channels));
   const bool scaled = file.slope != 1 || file.inter != 0;

@@ -170,7 +170,9 @@ void read_as_rgb(const TiffFile& file, Page& page) {
     for (const std::uint32_t s : {TIFFGetR(v), TIFFGetG(v), TIFFGetB(v)}) page.values.push_back(static_cast<float>(s));
 }
 
-Page read_page(const TiffFile& file, std::uint64_t file_bytes, const std::string& path) {
+enum class Content { image, mask };
+
+Page read_page(const TiffFile& file, std::uint64_t file_bytes, const std::string& path, Content content) {
   Page page;
   page.h = file.field<std::uint32_t>(TIFFTAG_IMAGELENGTH);
   page.w = file.field<std::uint32_t>(TIFFTAG_IMAGEWIDTH);
@@ -180,7 +182,9 @@ Page read_page(const TiffFile& file, std::uint64_t file_bytes, const std::string
   const auto format = file.field<std::uint16_t>(TIFFTAG_SAMPLEFORMAT);
   require_plausible_extent(page.h, page.w, path);
   if (page.samples < 1 || page.samples > 16) file.refuse("1 to 16 samples a pixel", std::to_string(page.samples));
-  require_plausible_size(double(page.h) * double(page.w) * double(page.samples) * page.bits / 8, file_bytes, path);
+  const double unpacked = double(page.h) * double(page.w) * double(page.samples) * page.bits / 8;
+  require_plausible_size(unpacked, file_bytes, path);
+  if (content == Content::image) require_image_content(unpacked, file_bytes, path);
   if (TIFFNumberOfDirectories(file.get()) > 1) file.refuse("one page", "several");
   page.values.resize(static_cast<std::size_t>(page.h * page.w * page.samples));
   const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE ||
@@ -228,7 +232,7 @@ bool is_tiff(const std::vector<std::uint8_t>& file) {
 
 Picture decode_tiff(const std::vector<std::uint8_t>& bytes, const std::string& path) {
   const TiffFile file(bytes, path);
-  const Page page = read_page(file, bytes.size(), path);
+  const Page page = read_page(file, bytes.size(), path, Content::image);
   if (page.photometric == PHOTOMETRIC_PALETTE) return coloured(file, page);
   const std::int64_t c = page.photometric == PHOTOMETRIC_RGB ? 3 : 1;
   if (page.samples < c) file.damaged();
@@ -243,9 +247,16 @@ Picture decode_tiff(const std::vector<std::uint8_t>& bytes, const std::string& p
   return out;
 }
 
+Extent tiff_extent(const std::vector<std::uint8_t>& bytes, const std::string& path) {
+  const TiffFile file(bytes, path);
+  const Extent e{file.field<std::uint32_t>(TIFFTAG_IMAGELENGTH), file.field<std::uint32_t>(TIFFTAG_IMAGEWIDTH)};
+  require_plausible_extent(e.h, e.w, path);
+  return e;
+}
+
 Mask decode_tiff_mask(const std::vector<std::uint8_t>& bytes, const std::string& path) {
   const TiffFile file(bytes, path);
-  const Page page = read_page(file, bytes.size(), path);
+  const Page page = read_page(file, bytes.size(), path, Content::mask);
   Mask mask(page.h, page.w);
   const std::int64_t c = page.photometric == PHOTOMETRIC_RGB ? 3 : 1;
   if (page.samples < c) file.damaged();

@@ -15,6 +15,9 @@ bool is_tiff(const std::vector<std::uint8_t>& file);  // by its first bytes
 // Errors (bad_data, naming `path`): damaged, truncated, several pages, other kinds of numbers, NaN.
 Picture decode_tiff(const std::vector<std::uint8_t>& file, const std::string& path);
 
+// Without reading a pixel.
+Extent tiff_extent(const std::vector<std::uint8_t>& file, const std::string& path);
+
 // Labels as stored: palette indices, and gray of 1 to 16 bits; RGB where the three values of every pixel are equal.
 Mask decode_tiff_mask(const std::vector<std::uint8_t>& file, const std::string& path);
 
