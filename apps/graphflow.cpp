@@ -198,7 +198,8 @@ int main(int argc, char** argv) {
   sub->add_option("-m,--model", predict.model, "Checkpoint")->required();
   sub->add_option("-i,--input", predict.inputs,
                   "NIfTI volumes, PNG/JPEG/BMP/TIFF pictures, .npz or .h5 slices, folders of them, or a .txt file with "
-                  "one path a line")
+                  "one case a line. Of a model of several channels CASE_0000.png, CASE_0001.png, ... of one folder are "
+                  "one case, CASE; in a list its files stand on one line with tabs between them")
       ->required();
   sub->add_option("-o,--output", predict.output, "Folder, or one mask file for one input")->required();
   sub->add_option("--batch-size", predict.batch_size, "Slices or tiles a forward pass; 0: as many as stay small")
@@ -214,7 +215,7 @@ int main(int argc, char** argv) {
   sub->add_flag("--statistics", predict.statistics, "Also write statistics.csv: voxels and ml of each case and class");
   sub->add_flag("--report", predict.report, "Also write predictions.html: a picture a case, amounts, warnings");
   add_postprocess_flags(*sub, predict.postprocess);
-  sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask exists");
+  sub->add_flag("--continue", predict.keep_existing, "Skip inputs whose mask is there, whole and of their size");
   add_device_flag(*sub, predict.device);
   sub->add_option("--threads", predict.threads, "CPU threads, 0: one a core")->capture_default_str();
   add_examples(*sub,

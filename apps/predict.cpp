@@ -3,93 +3,30 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "apps/available_memory.h"
 #include "apps/commands.h"
 #include "apps/interrupt.h"
+#include "apps/memory_need.h"
 #include "apps/one_line.h"
 #include "apps/postprocess_file.h"
+#include "apps/predict_inputs.h"
+#include "apps/predict_outputs.h"
 #include "apps/prediction.h"
 #include "apps/progress.h"
 #include "apps/report/prediction_page.h"
 #include "apps/session.h"
 #include "engine/io/atomic_file.h"
+#include "engine/memory.h"
 #include "kernels/error.h"
 
 namespace gf {
 namespace {
 
 namespace fs = std::filesystem;
-
-void add_folder(std::vector<std::string>& files, const std::string& folder) {
-  const std::size_t before = files.size();
-  for (const fs::directory_entry& e : fs::directory_iterator(folder))
-    if (e.is_regular_file() && is_input_name(e.path().string())) files.push_back(e.path().string());
-  if (files.size() == before)
-    bad_data("nothing to predict in the folder", folder, ".nii, .nii.gz, .png, .jpg, .bmp, .tif, .npz or .h5 files",
-             "none");
-  std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
-}
-
-constexpr std::size_t kLongestPath = 4096;
-
-// Paths are as they stand, or beside the list.
-void add_list(std::vector<std::string>& files, const std::string& list) {
-  std::ifstream in(list);
-  const std::size_t before = files.size();
-  std::size_t number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.size() > kLongestPath || line.find('\0') != std::string::npos)
-      bad_data("no list of files", fmt::format("{} line {}", list, number),
-               fmt::format("a path of at most {} bytes", kLongestPath),
-               line.size() > kLongestPath ? std::to_string(line.size()) : "a NUL character");
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (line.empty() || line[0] == '#') continue;
-    const fs::path near = fs::path(list).parent_path() / line;
-    std::error_code unusable;  // is said where the file is read
-    files.push_back(!fs::exists(line, unusable) && fs::exists(near, unusable) ? near.string() : line);
-  }
-  if (files.size() == before) bad_data("nothing to predict in the list", list, "one path a line", "none");
-}
-
-std::vector<std::string> find_inputs(const std::vector<std::string>& given) {
-  std::vector<std::string> files;
-  for (const std::string& g : given) {
-    if (!fs::exists(g)) bad_data("no such file or folder", g);
-    if (fs::is_directory(g))
-      add_folder(files, g);
-    else if (fs::path(g).extension() == ".txt")
-      add_list(files, g);
-    else
-      files.push_back(g);
-  }
-  return files;
-}
-
-bool names_one_mask(const PredictFlags& flags, std::size_t inputs) {
-  return inputs == 1 && (is_nifti_name(flags.output) || fs::path(flags.output).extension() == ".png");
-}
-
-// -o names a file where one input and a mask's ending are given, else a folder.
-std::string output_name(const std::string& input, const PredictFlags& flags, std::size_t inputs) {
-  if (names_one_mask(flags, inputs)) return flags.output;
-  const std::string name = input_stem(input) + (is_image_name(input) ? ".png" : ".nii.gz");
-  return (fs::path(flags.output) / name).string();
-}
-
-// "a/case.png" and "b/case.jpg" would have the same mask.
-void require_different_outputs(const std::vector<std::string>& inputs, const PredictFlags& flags) {
-  std::map<std::string, std::string> owners;
-  for (const std::string& input : inputs) {
-    const auto [at, fresh] = owners.try_emplace(output_name(input, flags, inputs.size()), input);
-    if (!fresh)
-      throw Error(ErrorKind::usage, {"two inputs have one mask", at->first, "different names",
-                                     at->second + " and " + input, "predict them into different folders"});
-  }
-}
 
 ImageSize parse_tile(const std::string& text) {
   if (text.empty()) return {};
@@ -106,17 +43,56 @@ ImageSize parse_tile(const std::string& text) {
   return tile;
 }
 
+std::optional<InputSize> size_of(const PredictInput& input, const Preprocessing& preprocessing) {
+  try {
+    return input_size(input.files, preprocessing);
+  } catch (const Error&) {  // is said where the case is read
+    return std::nullopt;
+  }
+}
+
+double free_memory() {  // what the allocator keeps for reuse is free too
+  return static_cast<double>(available_memory()) + static_cast<double>(memory_statistics().cached);
+}
+
+// A full memory speaks of tensors, or of nothing; the user must know which file was too large.
+Error memory_error(const std::string& file, const std::string& tensor) {
+  return Error(ErrorKind::out_of_memory,
+               {"out of memory", file + (tensor.empty() ? "" : ", " + tensor), "", "",
+                "predict large pictures in tiles, --tile 512, or with a smaller --batch-size"});
+}
+
+// Why this case has no mask; nothing where it has. Passes on what no other case would survive.
+template <class Step>
+std::optional<Error> failure_of(const std::string& file, const Step& step) {
+  try {
+    step();
+  } catch (const NoSpace&) {
+    throw;
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::out_of_memory && !e.parts().where.starts_with(file))
+      return memory_error(file, e.parts().where);
+    return e;
+  } catch (const std::bad_alloc&) {
+    return memory_error(file, "");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 int predict_command(const PredictFlags& flags) {
   const std::atomic<bool>& stop = stop_requested();
-  const std::vector<std::string> inputs = find_inputs(flags.inputs);
-  require_different_outputs(inputs, flags);
   const ImageSize tile = parse_tile(flags.tile);
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
+  const int channels = model.description.preprocessing.channels;
+  const std::vector<PredictInput> inputs = find_inputs(flags.inputs, channels);
+  const PredictOutputs outputs(flags, inputs);
   model.network->freeze();  // its batch norms are folded into the convolutions
-  const Segmenter segmenter(*model.network, {flags.batch_size, flags.mirrors, tile, flags.overlap});
+  const SegmenterOptions how{flags.batch_size, flags.mirrors, tile, flags.overlap};
+  const Segmenter segmenter(*model.network, how);
+  MemoryNeed memory(*model.network, segmenter, model.description.preprocessing, how, model.description.options.classes);
   PredictionOptions options;
   options.postprocessing = wanted_postprocessing(flags.postprocess, flags.model, model.description);
   options.range = TrainingRange::from_entries(model.entries, flags.model);
@@ -129,37 +105,47 @@ int predict_command(const PredictFlags& flags) {
       fmt::format("{}{}", tile == ImageSize{} ? "Pictures seen whole" : "Pictures seen in tiles of " + flags.tile,
                   flags.mirrors ? ", mean over four mirror images" : "");
   std::size_t written = 0, kept = 0;
-  {
+  const auto predict = [&](const PredictInput& input, Progress& progress) {
+    const std::string output = outputs.mask(input);
+    require_all_channels(input, channels);
+    if (flags.keep_existing && fs::exists(output)) {
+      if (auto done = read_prediction(input.files, output, model.description)) {
+        report.predictions.push_back(std::move(*done));
+        ++kept;
+        return;
+      }
+      progress.note(one_line(fmt::format("no whole mask of {}, made again: {}", input.path(), output)));
+    }
+    if (const auto size = size_of(input, model.description.preprocessing))
+      memory.require(input.path(), *size, free_memory());
+    Prediction p = predict_files(input.files, output, model, segmenter, options);
+    for (const std::string& line : p.warnings)
+      progress.note(one_line(fmt::format("warning: {}: {}", input.path(), line)));
+    if (!flags.report) p.picture = {};
+    report.predictions.push_back(std::move(p));
+    ++written;
+  };
+  try {
     Progress progress("predict", static_cast<std::int64_t>(inputs.size()));
     for (std::size_t i = 0; i < inputs.size() && !stop; ++i) {
-      const std::string output = output_name(inputs[i], flags, inputs.size());
-      try {
-        if (flags.keep_existing && fs::exists(output)) {
-          if (flags.statistics || flags.report)
-            report.predictions.push_back(read_prediction(inputs[i], output, report.class_names));
-          ++kept;
-        } else {
-          Prediction p = predict_file(inputs[i], output, model, segmenter, options);
-          for (const std::string& line : p.warnings)
-            progress.note(one_line(fmt::format("warning: {}: {}", inputs[i], line)));
-          if (!flags.report) p.picture = {};
-          report.predictions.push_back(std::move(p));
-          ++written;
-        }
-      } catch (const Error& e) {
-        if (e.kind() == ErrorKind::out_of_memory) throw;
-        if (inputs.size() == 1) throw;
-        report.failed.push_back(e.what());
-        progress.note(one_line(fmt::format("failed: {}", e.what())));
+      if (const auto failure = failure_of(inputs[i].path(), [&] { predict(inputs[i], progress); })) {
+        if (inputs.size() == 1) throw *failure;
+        report.failed.push_back(failure->what());
+        progress.note(one_line(fmt::format("failed: {}", failure->what())));
+        release_cached_memory(device);  // what the failed case took is not what the next one needs
       }
       progress.update(static_cast<std::int64_t>(i) + 1, 0, {});
     }
+  } catch (const NoSpace& e) {  // the other masks would find no space either
+    Error::Parts parts = e.parts();
+    if (inputs.size() > 1)
+      parts.remedy += fmt::format("; {} of {} masks were written, --continue makes the others", written, inputs.size());
+    throw Error(e.kind(), parts);
   }
-  const fs::path output(flags.output), folder = names_one_mask(flags, inputs.size()) ? output.parent_path() : output;
   if (flags.statistics && !report.predictions.empty())
-    write_file_atomically((folder / "statistics.csv").string(), statistics_csv(report.predictions));
+    write_file_atomically(outputs.table("statistics.csv"), statistics_csv(report.predictions));
   if (flags.report && !report.predictions.empty())
-    write_file_atomically((folder / "predictions.html").string(), prediction_page(report));
+    write_file_atomically(outputs.table("predictions.html"), prediction_page(report));
   fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, report.failed.size(), flags.output);
   if (stop) return kInterrupted;
   return report.failed.empty() ? 0 : static_cast<int>(ErrorKind::some_cases_failed);

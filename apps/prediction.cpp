@@ -8,6 +8,7 @@
 
 #include "apps/report/overlay.h"
 #include "data/csv.h"
+#include "data/input_size.h"
 #include "distill/inference.h"
 #include "engine/io/npz_writer.h"
 #include "engine/memory.h"
@@ -17,10 +18,6 @@ namespace gf {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string beside(const std::string& mask_file, const std::string& ending) {
-  return (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).filename().string()) + ending)).string();
-}
 
 std::vector<std::int64_t> count_classes(std::span<const std::int32_t> values, std::size_t classes) {
   std::vector<std::int64_t> counts(classes);
@@ -81,11 +78,16 @@ class ProbabilityFile {
 
 }  // namespace
 
-Prediction predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
-                        const Segmenter& segmenter, const PredictionOptions& options) {
+std::string beside_mask(const std::string& mask_file, const std::string& ending) {
+  return (fs::path(mask_file).parent_path() / (nifti_stem(fs::path(mask_file).filename().string()) + ending)).string();
+}
+
+Prediction predict_files(const std::vector<std::string>& files, const std::string& output, const NetworkFile& model,
+                         const Segmenter& segmenter, const PredictionOptions& options) {
   const Preprocessing& p = model.description.preprocessing;
   const std::vector<std::string>& names = model.description.class_names;
-  PreparedCase c = load_input({input}, p);
+  const std::string& input = files.at(0);
+  PreparedCase c = load_input(files, p);
   if (c.tiles && options.probabilities)
     throw Error(ErrorKind::usage, {"probabilities of pictures that are cut into tiles are not put together", input,
                                    "predict without --save-probabilities", "", ""});
@@ -118,23 +120,54 @@ Prediction predict_file(const std::string& input, const std::string& output, con
     result.warnings.push_back("the mask is empty; is this the kind of picture the model was trained on?");
 
   if (const fs::path parent = fs::path(output).parent_path(); !parent.empty()) fs::create_directories(parent);
-  if (options.probabilities) probabilities.write(beside(output, ".npz"));
-  if (options.preview) write_png(beside(output, "_preview.png"), result.picture);
-  write_prediction(output, c, std::move(masks), p,
-                   c.volume ? Palette{} : class_palette(static_cast<int>(names.size())));
+  // The mask comes last: where it is, the rest is too. Where it cannot be written the rest goes.
+  std::vector<std::string> beside;
+  try {
+    if (options.probabilities) {
+      probabilities.write(beside_mask(output, kProbabilitiesEnding));
+      beside.push_back(beside_mask(output, kProbabilitiesEnding));
+    }
+    if (options.preview) {
+      write_png(beside_mask(output, kPreviewEnding), result.picture);
+      beside.push_back(beside_mask(output, kPreviewEnding));
+    }
+    write_prediction(output, c, std::move(masks), p,
+                     c.volume ? Palette{} : class_palette(static_cast<int>(names.size())));
+  } catch (...) {
+    std::error_code ignored;
+    for (const std::string& file : beside) fs::remove(file, ignored);
+    throw;
+  }
   return result;
 }
 
-Prediction read_prediction(const std::string& input, const std::string& output,
-                           const std::vector<std::string>& class_names) {
-  Prediction result{input, output, is_nifti_name(output), {}, {}, {}};
-  if (!result.volume) {
-    result.amounts = amounts_of(count_classes(read_png_mask(output).values, class_names.size()), class_names, 1);
-    return result;
+std::optional<Prediction> read_prediction(const std::vector<std::string>& files, const std::string& output,
+                                          const NetworkDescription& model) {
+  const InputSize wanted = input_size(files, model.preprocessing);
+  Prediction result{files.at(0), output, is_nifti_name(output), {}, {}, {}};
+  std::vector<std::int32_t> values;
+  InputSize found;
+  double voxel_mm3 = 1;
+  try {
+    if (result.volume) {
+      LabelVolume v = read_nifti_labels(output);
+      const int axis = model.preprocessing.slice_axis;
+      found = {slice_count(v.header, axis), slice_extent(v.header, axis)};
+      const std::array<double, 3>& mm = v.header.spacing_mm;
+      voxel_mm3 = mm[0] * mm[1] * mm[2];
+      values = std::move(v.voxels);
+    } else {
+      Mask m = read_png_mask(output);
+      found.extent = {m.h, m.w};
+      values = std::move(m.values);
+    }
+  } catch (const Error&) {  // cut off, or something else of this name
+    return std::nullopt;
   }
-  const LabelVolume v = read_nifti_labels(output);
-  const std::array<double, 3>& mm = v.header.spacing_mm;
-  result.amounts = amounts_of(count_classes(v.voxels, class_names.size()), class_names, mm[0] * mm[1] * mm[2]);
+  const auto classes = static_cast<std::int32_t>(model.class_names.size());
+  const bool known = std::all_of(values.begin(), values.end(), [&](std::int32_t v) { return v >= 0 && v < classes; });
+  if (found != wanted || !known) return std::nullopt;
+  result.amounts = amounts_of(count_classes(values, model.class_names.size()), model.class_names, voxel_mm3);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// One file's prediction: the mask and what goes with it.
+// One case's prediction: the mask and what goes with it.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,13 +33,19 @@ struct Prediction {
   Bytes8 picture;  // the slice with most foreground, its classes drawn over it; where it was asked for
 };
 
-// Writes the mask to `output`, and beside it what is asked for. Masks have the input's geometry.
-Prediction predict_file(const std::string& input, const std::string& output, const NetworkFile& model,
-                        const Segmenter& segmenter, const PredictionOptions& options);
+// Writes the mask to `output`, and beside it what is asked for. Masks have the input's geometry. `files`: one, or one a
+// channel.
+Prediction predict_files(const std::vector<std::string>& files, const std::string& output, const NetworkFile& model,
+                         const Segmenter& segmenter, const PredictionOptions& options);
 
-// What a mask that is there says: amounts alone.
-Prediction read_prediction(const std::string& input, const std::string& output,
-                           const std::vector<std::string>& class_names);
+// What a mask that is there says: amounts alone. Nothing where it is no whole mask of the input's size and the model's
+// classes.
+std::optional<Prediction> read_prediction(const std::vector<std::string>& files, const std::string& output,
+                                          const NetworkDescription& model);
+
+// What goes beside a mask.
+constexpr const char *kProbabilitiesEnding = ".npz", *kPreviewEnding = "_preview.png";
+std::string beside_mask(const std::string& mask_file, const std::string& ending);
 
 // statistics.csv: a line a case and class.
 std::string statistics_csv(const std::vector<Prediction>& predictions);

@@ -16,14 +16,13 @@ bool takes(const std::string& name, const std::string& ending) {
   return ending == ".nii.gz" ? is_nifti_name(name) : name.ends_with(ending);
 }
 
-// CASE_0000 and CASE_0001 are channels of CASE; a name without a four-digit ending is a case of its own.
+}  // namespace
+
 std::string without_channel(const std::string& stem) {
   const std::size_t n = stem.size();
   if (n <= 5 || stem[n - 5] != '_' || stem.find_first_not_of("0123456789", n - 4) != std::string::npos) return stem;
   return stem.substr(0, n - 5);
 }
-
-}  // namespace
 
 std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending,
                                CaseFaults& faults) {

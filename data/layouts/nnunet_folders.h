@@ -13,4 +13,7 @@ namespace gf {
 std::vector<Case> nnunet_cases(const std::string& root, const std::string& part, const std::string& ending,
                                CaseFaults& faults);
 
+// CASE_0000 and CASE_0001 are channels of CASE; a name without a four-digit ending is a case of its own.
+std::string without_channel(const std::string& stem);
+
 }  // namespace gf

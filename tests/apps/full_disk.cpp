@@ -1,11 +1,10 @@
 // Every command whose output cannot be written: one line that names the file, exit code 1, nothing half-written, and
 // what was there before is as it was. The limit of a file's size stands for the full disk: whoever may mount is rare.
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <filesystem>
 
+#include "tests/apps/limits.h"
 #include "tests/apps/program.h"
 
 using namespace gf;
@@ -13,25 +12,6 @@ using namespace gf::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-// While it lives no program that is started can write a byte into a file.
-class FullDisk {
- public:
-  FullDisk() {
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);  // the write fails instead
-    const rlimit none{0, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
-  }
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 int files_in(const std::string& folder) {
   int n = 0;
@@ -60,7 +40,7 @@ TEST_CASE("a full disk: every command says which file, and leaves nothing half-w
                  "[[method]]\nname = \"KD\"\ndistill.method = \"kd\"\n");
   const auto fails = [&](const std::string& arguments, const std::string& file) {
     const Outcome o = [&] {
-      const FullDisk full;
+      const Limit full(RLIMIT_FSIZE, 0);
       return run(arguments);
     }();
     INFO(arguments << "\n" << o.text);

@@ -8,36 +8,13 @@
 #include "data/image.h"
 #include "data/png.h"
 #include "engine/io/npz.h"
+#include "tests/apps/disc_model.h"
 #include "tests/apps/fixtures.h"
-#include "tests/apps/program.h"
 #include "tests/harness/golden_folder.h"
 
 using namespace gf;
 using namespace gf::test;
 namespace fs = std::filesystem;
-
-namespace {
-
-struct Model {
-  TemporaryFolder folder;
-  std::string config = disc_config(folder.path()), images = folder / "data/images";
-  std::string file = folder / "run/checkpoints/final.gfm";
-  Model() { REQUIRE(run("train -q -c " + config + " -o " + (folder / "run")).code == 0); }
-  std::string predict(const std::string& rest) const { return "predict -m " + file + " " + rest; }
-};
-
-const Model& model() {
-  static const Model m;
-  return m;
-}
-
-std::string first_image() {
-  std::vector<std::string> names;
-  for (const auto& e : fs::directory_iterator(model().images)) names.push_back(e.path().string());
-  return *std::min_element(names.begin(), names.end());
-}
-
-}  // namespace
 
 TEST_CASE("predict: statistics, report, probabilities and previews of a folder") {
   const TemporaryFolder out;
@@ -177,7 +154,11 @@ TEST_CASE("predict: millilitres of a mask that is there follow its voxels' size"
   const std::int32_t most = *std::max_element(v.voxels.begin(), v.voxels.end());
   std::vector<std::string> names;
   for (std::int32_t k = 0; k <= most; ++k) names.push_back("class " + std::to_string(k));
-  const Prediction p = read_prediction("head.nii.gz", file, names);
+  NetworkDescription description;
+  description.class_names = names;
+  const std::optional<Prediction> found = read_prediction({file}, file, description);
+  REQUIRE(found);
+  const Prediction& p = *found;
   REQUIRE(p.amounts.size() == static_cast<std::size_t>(most));
   const auto& mm = v.header.spacing_mm;
   CHECK(mm[0] * mm[1] * mm[2] != doctest::Approx(1));
