@@ -38,6 +38,7 @@ struct EvaluateFlags {
   std::string protocol, tex;      // protocol: instead of eval.protocol; tex: a file to write
   std::vector<std::string> sets, classes;
   std::vector<double> nsd_tolerance;  // instead of eval.nsd_tolerance
+  std::vector<double> spacing;        // of picture masks: mm of a pixel's height and width, or of both
   bool class_ids = false;             // predictions hold class ids whatever data.label_map
   PostprocessFlags postprocess;
   int threads = 0;
@@ -94,9 +95,10 @@ struct ConvertFlags {
   bool keep_existing = false;
 };
 struct InfoFlags {
-  std::string subject;  // empty, a network's name, or a file
+  std::string subject;  // empty, the name of a network or of a part of the method, or a file
   double width = 1;
   int in_channels = 1, classes = 2, size = 256;
+  int channels = 256, factors = 24;  // of a paraphraser
 };
 struct DemoFlags {
   bool full = false, overwrite = false;

@@ -119,6 +119,9 @@ int main(int argc, char** argv) {
          "--classes", evaluate.classes,
          "Of masks: names of labels 1, 2, ..., or how many; else those of dataset.json, else the labels there are")
       ->delimiter(',');
+  sub->add_option("--spacing", evaluate.spacing,
+                  "Of PNG and TIFF masks: HEIGHT,WIDTH of a pixel in mm, or one number; distances are then in mm")
+      ->delimiter(',');
   sub->add_flag(
       "--class-ids", evaluate.class_ids,
       "Of masks: data.label_map is for the truth alone, predictions hold class ids (graphflow predict writes them)");
@@ -317,20 +320,28 @@ int main(int argc, char** argv) {
 
   InfoFlags info;
   sub = app.add_subcommand("info", "Describe this build, a network, a checkpoint or a NIfTI file");
-  sub->add_option("subject", info.subject, "A network's name or a file; nothing for this build");
-  sub->add_option("--width", info.width, "Width multiplier of the network")
+  sub->add_option("subject", info.subject,
+                  "A network's name, discriminator, paraphraser, or a file; nothing for this build");
+  sub->add_option("--width", info.width, "Width multiplier of the network or the discriminator")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 8.0));
   sub->add_option("--in-channels", info.in_channels, "Input channels")->capture_default_str()->check(CLI::Range(1, 64));
   sub->add_option("--classes", info.classes, "Classes with background")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  sub->add_option("--channels", info.channels, "Channels of the teacher's tap that a paraphraser takes")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
+  sub->add_option("--factors", info.factors, "Factors that a paraphraser makes of them, as paraphrase.factors")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
   sub->add_option("--size", info.size, "Side of the picture that layers and multiply-accumulates are counted for")
       ->capture_default_str()
       ->check(CLI::Range(1, 2048));
   add_examples(*sub,
-               "  graphflow info\n  graphflow info fanet --width 0.25 --classes 9\n  graphflow info "
-               "runs/brain/student/checkpoints/best.gfm");
+               "  graphflow info\n  graphflow info fanet --width 0.25 --classes 9\n"
+               "  graphflow info discriminator --classes 9\n  graphflow info paraphraser --factors 64\n"
+               "  graphflow info runs/brain/student/checkpoints/best.gfm");
   sub->callback([&] { code = info_command(info); });
 
   DemoFlags demo;
