@@ -1,5 +1,5 @@
 // Run folders of train and distill as rows: what they are from config.toml, how they did from the tables that the run's
-// report left (test/ and validation/: summary.json, per_case.csv; comparison.csv).
+// report left (test/ and validation/: summary.json, per_case.csv; comparison.csv), how long they took from metrics.csv.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "apps/compare/read_rows.h"
 #include "apps/config.h"
 #include "apps/json_file.h"
+#include "apps/metrics_log.h"
 #include "apps/session.h"
 #include "data/csv.h"
 #include "kernels/error.h"
@@ -101,6 +102,34 @@ void read_size(const std::string& folder, RunRow& row) {
   }
 }
 
+// What the steps took. Steps between logged ones count as the median of those that measured no gradient shares, which
+// take longer. A resumed run's metrics hold every step once, whichever process made it.
+double training_seconds(const std::string& folder) {
+  const MetricsTable table = read_metrics(folder + "/metrics.csv");
+  const auto at = std::find(table.columns.begin(), table.columns.end(), "seconds");
+  if (at == table.columns.end()) return kUnknown;
+  const auto column = static_cast<std::size_t>(at - table.columns.begin());
+  double logged = 0;
+  std::int64_t last = 0;
+  std::vector<double> all, plain;
+  for (std::size_t i = 0; i < table.steps.size(); ++i) {
+    const double seconds = table.values[i][column];
+    if (std::isnan(seconds)) continue;  // a validation's row
+    bool shares = false;
+    for (std::size_t j = 0; j < table.columns.size(); ++j)
+      shares |= table.columns[j].starts_with("share_") && !std::isnan(table.values[i][j]);
+    logged += seconds;
+    last = table.steps[i];
+    all.push_back(seconds);
+    if (!shares) plain.push_back(seconds);
+  }
+  if (all.empty()) return kUnknown;
+  std::vector<double>& usual = plain.empty() ? all : plain;
+  const auto middle = usual.begin() + static_cast<std::ptrdiff_t>(usual.size() / 2);
+  std::nth_element(usual.begin(), middle, usual.end());
+  return logged + static_cast<double>(last - static_cast<std::int64_t>(all.size())) * *middle;
+}
+
 std::string network_name(const ModelConfig& m) {
   return m.width == 1 ? m.arch : fmt::format("{} x{:g}", m.arch, m.width);
 }
@@ -157,6 +186,7 @@ RunRecord read_record(const std::string& folder) {
   row.test = read_scores(folder + "/test", row);
   row.validation = read_scores(folder + "/validation", row);
   read_size(folder, row);
+  row.train_seconds = training_seconds(folder);
   if (row.test.means.empty() && row.validation.means.empty()) {
     row.failed = true;
     row.error = "no scores: the run has not ended (graphflow train or distill --resume -o " + folder + ")";

@@ -192,7 +192,8 @@ std::vector<std::string> reading_notes(const Comparison& c) {
       "Gap closed: (method − student alone) / (teacher − student alone), only where the teacher is better than the "
       "student "
       "alone by more than 2·√(s_T² + s_S²), s being the standard deviations over their seeds.",
-      "MACs: multiply-accumulates of one picture. Latency and training time: means over the seeds."};
+      "MACs: multiply-accumulates of one picture. Latency and training time: means over the seeds; a run folder's "
+      "training time is that of its steps, without validations."};
   return notes;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "apps/compare/read_rows.h"
+#include "apps/metrics_log.h"
 #include "tests/apps/program.h"
 #include "tests/apps/sample_rows.h"
 
@@ -169,6 +170,35 @@ TEST_CASE("run folders: roles from their configurations, scores from what the re
   CHECK(read_runs({runs + "/small", runs + "/big", runs + "/unfinished"})[1].role == ModelRole::student);
   write_text(runs + "/small/test/summary.json", "{");
   CHECK(contains(error_of([&] { read_runs({runs}); }), "3: broken file of a run"));
+}
+
+TEST_CASE("run folders: training time from the steps that were logged") {
+  const TemporaryFolder folder;
+  const std::string run_folder = folder / "run";
+  write_run(run_folder, "[model]\narch = \"enet\"\n", "enet,student,mean,1,1,1,1,349000,1000,5", 0.8);
+  const auto seconds = [&] { return read_runs({run_folder})[0].train_seconds; };
+  CHECK(std::isnan(seconds()));
+  write_text(run_folder + "/metrics.csv", "step,loss\n1,2\n");  // of a version that did not tell
+  CHECK(std::isnan(seconds()));
+
+  // Every tenth step and those that measured gradient shares, 1 and 25; step 20 was validated, and the last line torn.
+  write_text(run_folder + "/metrics.csv",
+             "step,loss,seconds,share_ce,val_dice\n1,2,5,0.5,\n10,1,0.5,,\n20,1,0.25,,\n20,,,,0.5\n25,1,2,0.7,\n"
+             "30,1,0.5,,\n40,1,0.75,,\n40,,,,0.6\n41,1,9");
+  CHECK(seconds() == doctest::Approx(5 + 0.5 + 0.25 + 2 + 0.5 + 0.75 + 34 * 0.5));
+  const Outcome o = run("compare " + run_folder);
+  CHECK_MESSAGE(contains(o.text, "| enet alone |    349.0 k | 1.00 k |         5.0 |     26 s |"), o.text);
+
+  // A resumed run: steps made again count once.
+  {
+    MetricsLog log = MetricsLog::create(run_folder, {"seconds"});
+    for (const std::int64_t step : {1, 2, 3, 4}) log.append(step, {{"seconds", 2}});
+  }
+  {
+    MetricsLog log = MetricsLog::resume(run_folder, {"seconds"}, 2);
+    for (const std::int64_t step : {3, 4, 5}) log.append(step, {{"seconds", 3}});
+  }
+  CHECK(seconds() == doctest::Approx(2 + 2 + 3 + 3 + 3));
 }
 
 TEST_CASE("graphflow compare prints, writes and says what is wrong") {
