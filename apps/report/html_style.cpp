@@ -20,6 +20,7 @@ main { max-width:1120px; margin:0 auto; padding:2.5rem 1.25rem 4rem; }
 h1 { font-size:2rem; line-height:1.2; margin:0 0 .35rem; letter-spacing:-.02em; }
 h2 { font-size:1.25rem; margin:2.75rem 0 .85rem; letter-spacing:-.01em; }
 h3 { font-size:1rem; margin:1.4rem 0 .5rem; }
+h1, h2, h3 { overflow-wrap:anywhere; }
 p { margin:.4rem 0; } .muted { color:var(--muted); } .small { font-size:.86rem; }
 .lead { font-size:1.1rem; color:var(--muted); }
 ul.notes { margin:.9rem 0 0; padding-left:1.15rem; color:var(--muted); max-width:78ch; overflow-wrap:anywhere; }

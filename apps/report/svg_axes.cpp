@@ -10,7 +10,11 @@
 namespace gf {
 namespace {
 
-constexpr double kCharWidth = 6.6, kLegendRow = 20;
+constexpr double kCharWidth = 6.6, kTitleCharWidth = 8, kLegendRow = 20, kLine = 15;
+
+std::size_t fitting(double room, double char_width) {
+  return static_cast<std::size_t>(std::max(room / char_width, 1.0));
+}
 
 // In UTF-8 the other bytes of a character are 10xxxxxx.
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
@@ -29,6 +33,28 @@ std::string tick_label(double v) {
 
 double text_width(std::string_view text) {
   return kCharWidth * static_cast<double>(std::count_if(text.begin(), text.end(), starts_character));
+}
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t characters) {
+  std::vector<std::string> lines{""};
+  std::size_t taken = 0, blank = std::string::npos;  // of the last line: characters, and where its last blank lies
+  for (const char c : text) {
+    if (starts_character(c) && taken == characters) {
+      std::string& full = lines.back();
+      const bool at_blank = c != ' ' && blank != std::string::npos;
+      std::string rest = at_blank ? full.substr(blank + 1) : "";
+      if (at_blank) full.resize(blank);
+      taken = static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), starts_character));
+      lines.push_back(std::move(rest));
+      blank = std::string::npos;
+      if (c == ' ') continue;
+    }
+    if (c == ' ') blank = lines.back().size();
+    lines.back() += c;
+    taken += starts_character(c);
+  }
+  if (lines.back().empty() && lines.size() > 1) lines.pop_back();  // the text ended with a blank
+  return lines;
 }
 
 std::string shortened(std::string_view text, std::size_t characters) {
@@ -80,13 +106,19 @@ std::pair<std::string, double> open_svg(int width, int height, const std::string
       width, height, html_escape(title));
   double y = 8;
   if (!title.empty()) {
-    s += fmt::format("<text x=\"4\" y=\"18\" font-size=\"14\" font-weight=\"600\">{}</text>\n", html_escape(title));
-    y += 22;
+    y += 22 - kLine;
+    for (const std::string& line : wrapped(title, fitting(width - 8, kTitleCharWidth))) {
+      y += kLine;
+      s += fmt::format("<text x=\"4\" y=\"{}\" font-size=\"14\" font-weight=\"600\">{}</text>\n", y - 12,
+                       html_escape(line));
+    }
   }
   double x = 4;
   if (!legend.empty()) y += kLegendRow;
   for (const LegendEntry& entry : legend) {
-    const double w = 30 + text_width(entry.name) + 14;
+    const std::vector<std::string> lines = wrapped(entry.name, fitting(width - 30, kCharWidth));
+    double w = 0;
+    for (const std::string& line : lines) w = std::max(w, 30 + text_width(line) + 14);
     if (x > 4 && x + w > width) {
       x = 4;
       y += kLegendRow;
@@ -98,8 +130,11 @@ std::pair<std::string, double> open_svg(int width, int height, const std::string
       s += fmt::format("<path d=\"M{:.1f} {:.1f}h20\" style=\"stroke:{};stroke-width:2.5{}\"/>", x, y - 6, entry.color,
                        entry.dashed ? ";stroke-dasharray:5 4" : "");
     }
-    s += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + (entry.block ? 18 : 26), y - 2,
-                     html_escape(entry.name));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (i > 0) y += kLine;
+      s += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + (entry.block ? 18 : 26), y - 2,
+                       html_escape(lines[i]));
+    }
     x += entry.block ? w - 8 : w;
   }
   return {s, y + 14};

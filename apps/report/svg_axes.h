@@ -32,7 +32,8 @@ struct LegendEntry {
   bool dashed = false, block = false;  // a block for bars, else a line
 };
 
-// Opens <svg>, writes the title and the legend below it; returns the text and the y at which the plot may begin.
+// Opens <svg>, writes the title and the legend below it, both in as many lines as they need; returns the text and the y
+// at which the plot may begin.
 std::pair<std::string, double> open_svg(int width, int height, const std::string& title,
                                         const std::vector<LegendEntry>& legend);
 // Horizontal grid lines, tick labels of both axes, axis titles.
@@ -41,6 +42,8 @@ std::string draw_axes(const Axes& axes, const std::vector<Tick>& x_ticks, const 
 
 // Pixels a text of this length takes at the plots' font size, roughly.
 double text_width(std::string_view text);
+// In lines of at most this many characters, broken at blanks and, where a word is longer, inside it.
+std::vector<std::string> wrapped(std::string_view text, std::size_t characters);
 // Cut to at most this many characters, with a point where something is missing.
 std::string shortened(std::string_view text, std::size_t characters);
 

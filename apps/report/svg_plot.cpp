@@ -12,6 +12,7 @@ namespace gf {
 namespace {
 
 constexpr double kMarkedPoints = 40;  // a line of no more points shows each of them
+constexpr double kRight = 20;         // half of the last tick's label lies there
 
 // Okabe and Ito's colours, told apart with every kind of colour vision, without their black and yellow.
 constexpr const char* kColors[kSeriesColors] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -153,7 +154,7 @@ std::string line_plot_svg(const LinePlot& plot, int width, int height) {
   if (!std::isnan(plot.y_high)) y.high = plot.y_high;
 
   auto [out, top] = open_svg(width, height, plot.title, legend);
-  Axes axes{62,    top,    width - 14.0, height - (plot.x_label.empty() ? 28.0 : 46.0), x.low, x.high,
+  Axes axes{62,    top,    width - kRight, height - (plot.x_label.empty() ? 28.0 : 46.0), x.low, x.high,
             y.low, y.high, plot.log_y};
   std::vector<Tick> y_ticks = plot.log_y ? log_ticks(y.low, y.high) : linear_ticks(y.low, y.high, 5);
   out += draw_axes(axes, linear_ticks(x.low, x.high, 6), y_ticks, plot.x_label, plot.y_label);

@@ -1,7 +1,8 @@
 #pragma once
-// Models by one score, one a row: the mean a large dot with a line of one standard deviation to both sides, below it a
-// small dot a seed. Not bars: those would have to begin at 0, where scores a few hundredths apart look the same. A
-// shaded column shows one row's mean and deviation all the way down, so that the others can be held against it.
+// Models by one score, one a row under its whole name: the mean a large dot with a line of one standard deviation to
+// both sides, below it a small dot a seed. Not bars: those would have to begin at 0, where scores a few hundredths
+// apart look the same. A shaded column shows one row's mean and deviation all the way down, so that the others can be
+// held against it.
 #include <limits>
 #include <string>
 #include <vector>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "apps/report/html_text.h"
 #include "apps/report/svg_axes.h"
@@ -145,7 +146,7 @@ TEST_CASE("a band lies around its line, breaks with it, and is inside the plot")
   const std::string lonely = svg.substr(svg.rfind("<path d=\"M", svg.find("stroke-opacity:.3")) + 10);
   double x = 0, high = 0, low = 0;
   REQUIRE(std::sscanf(lonely.c_str(), "%lf %lfL%*f %lf", &x, &high, &low) == 3);
-  CHECK(x == doctest::Approx(520 - 14));
+  CHECK(x == doctest::Approx(520 - 20));
   CHECK(high == doctest::Approx(42));  // 4, the top of the plot
   CHECK(low == doctest::Approx(272 - 230 * (2 - 0.5) / (4 - 0.5)).epsilon(0.001));
   plot.series[0].spread.clear();
@@ -172,6 +173,79 @@ TEST_CASE("a spread chart: mean, deviation and seeds in proportion, the unknown 
   CHECK(x_of("alone: 0.4<") - x_of("alone: 0.3 ") == doctest::Approx(unit).epsilon(0.01));
   CHECK(x_of("alone: 0.3 ") - x_of("alone: 0.2<") == doctest::Approx(unit).epsilon(0.01));
   CHECK(markup_fault(spread_chart_svg({})) == "");
+}
+
+TEST_CASE("a spread chart shows long names whole, in lines, and makes room for them") {
+  const auto chart_of = [](const std::string& name) {
+    SpreadChart chart{.title = "Dice", .x_label = "", .rows = {}};
+    chart.rows = {{name, {}, 0.3, NAN, 0}, {"KD", {}, 0.4, NAN, 1}};
+    return spread_chart_svg(chart, 430);
+  };
+  const auto height = [](const std::string& svg) {
+    double h = 0;
+    REQUIRE(std::sscanf(svg.c_str() + svg.find("viewBox"), "viewBox=\"0 0 430 %lf", &h) == 1);
+    return h;
+  };
+  const std::string one = chart_of("Graph Flow, adversarial 0.01"),
+                    two = chart_of("Mobile U-Net x0.25, 3000 steps alone"),
+                    three = chart_of("Graph Flow + adversarial (distill.graph.edges=distance, distill.kd.weight=0.5)");
+  CHECK(contains(one, ">Graph Flow, adversarial 0.01</text>"));
+  CHECK(contains(two, ">Mobile U-Net x0.25, 3000 steps</text>"));
+  CHECK(contains(two, ">alone</text>"));
+  CHECK(contains(three, ">Graph Flow + adversarial</text>"));
+  CHECK(contains(three, "0.5)</text>"));
+  CHECK(height(two) > height(one));
+  CHECK(height(three) > height(two));
+  CHECK(markup_fault(three) == "");
+  const auto baseline = [&](const std::string& text) {
+    return std::stod(three.substr(three.rfind(" y=\"", three.find(text)) + 4));
+  };
+  CHECK(baseline(">KD</text>") > baseline("0.5)</text>") + 20);  // the next row begins below the last line
+  SpreadChart fine{.title = "Accuracy", .x_label = "", .rows = {}};
+  fine.rows = {{"Mobile U-Net x0.25, 3000 steps", {}, 0.983, NAN, 0}, {"KD", {}, 0.987, NAN, 1}};
+  CHECK(contains(spread_chart_svg(fine, 520), ">0.985</text>"));  // every thousandth
+  CHECK(!contains(spread_chart_svg(fine, 380), ">0.985</text>"));
+  CHECK(contains(spread_chart_svg(fine, 380), ">0.984</text>"));
+  // No line begins left of the picture.
+  for (const std::string& svg : {one, two, three})
+    for (std::size_t at = svg.find("\" text-anchor=\"end\">"); at != svg.npos;
+         at = svg.find("\" text-anchor=\"end\">", at + 1)) {
+      const std::size_t text = svg.find('>', at) + 1, x = svg.rfind("x=\"", at);
+      CHECK(std::stod(svg.substr(x + 3)) >= text_width(svg.substr(text, svg.find('<', text) - text)));
+    }
+}
+
+TEST_CASE("titles and names in legends that are wider than the plot go on in the next line") {
+  const auto plot_of = [](const std::string& title, const std::string& name) {
+    return line_plot_svg({.title = title, .x_label = "", .y_label = "", .series = {{.name = name, .x = {1}, .y = {1}}}},
+                         200);
+  };
+  const auto top = [](const std::string& svg) {
+    double y = 0;
+    REQUIRE(std::sscanf(svg.c_str() + svg.find("<circle"), "<circle cx=\"%*f\" cy=\"%lf", &y) == 1);
+    return y;
+  };
+  const std::string narrow = plot_of("Dice", "KD"), title = plot_of("Dice: nuclei, Mobile U-Net x0.25", "KD"),
+                    name = plot_of("Dice", "Mobile U-Net x0.25, 3000 steps alone");
+  CHECK(contains(narrow, ">Dice</text>"));
+  CHECK(contains(title, ">Dice: nuclei, Mobile</text>"));
+  CHECK(contains(title, ">U-Net x0.25</text>"));
+  CHECK(contains(name, ">Mobile U-Net x0.25, 3000</text>"));
+  CHECK(contains(name, ">steps alone</text>"));
+  CHECK(top(title) > top(narrow));
+  CHECK(top(name) > top(narrow));
+}
+
+TEST_CASE("texts are wrapped at blanks, and inside words that are longer than a line") {
+  CHECK(wrapped("cerebellum", 20) == Labels{"cerebellum"});
+  CHECK(wrapped("", 20) == Labels{""});
+  CHECK(wrapped("left right", 5) == Labels{"left", "right"});
+  CHECK(wrapped("left right", 9) == Labels{"left", "right"});
+  CHECK(wrapped("left right", 10) == Labels{"left right"});
+  CHECK(wrapped("a b c d", 3) == Labels{"a b", "c d"});
+  CHECK(wrapped("abcde ", 5) == Labels{"abcde"});
+  CHECK(wrapped("größe größe", 5) == Labels{"größe", "größe"});
+  CHECK(wrapped("x cerebellum", 6) == Labels{"x", "cerebe", "llum"});
 }
 
 TEST_CASE("long class names are cut at whole characters") {
