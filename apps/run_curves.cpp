@@ -33,23 +33,36 @@ std::vector<LinePlot> training_curves(const std::vector<CurveSource>& sources) {
         .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
     LinePlot norms{
         .title = e.name + ": norm of each term's gradient", .x_label = "step", .y_label = "norm", .log_y = true};
+    // The penalty is below 1 where scores are hundreds.
+    LinePlot scores{.title = e.name + ": discriminator", .x_label = "step", .y_label = "mean score"};
+    LinePlot penalty{
+        .title = e.name + ": gradient penalty of the discriminator", .x_label = "step", .y_label = "penalty"};
     int color = 0;
+    const auto add = [&](LinePlot& plot, const std::string& column, const std::string& name) {
+      PlotSeries s = series(column, name);
+      s.color = color;
+      plot.series.push_back(std::move(s));
+    };
     const std::string prefix = "share_";
     for (const std::string& column : table.columns) {
       if (!column.starts_with(prefix)) continue;
       const std::string term = column.substr(prefix.size());
-      const auto add = [&](LinePlot& plot, const std::string& name) {
-        PlotSeries s = series(name, term);
-        s.color = color;
-        plot.series.push_back(std::move(s));
-      };
-      add(terms, term);
-      add(shares, column);
-      add(norms, "norm_" + term);
+      add(terms, term, term);
+      add(shares, column, term);
+      add(norms, "norm_" + term, term);
       ++color;
     }
-    for (LinePlot* plot : {&terms, &shares, &norms}) plots.push_back(std::move(*plot));
+    color = static_cast<int>(ModelRole::teacher);
+    add(scores, "d_teacher", "of the teacher's logits");
+    color = static_cast<int>(ModelRole::distilled);
+    add(scores, "d_student", "of the student's logits");
+    scores.series.back().dashed = true;  // the two lie close together
+    add(penalty, "d_penalty", "before its weight");
+    for (LinePlot* plot : {&terms, &shares, &norms, &scores, &penalty}) plots.push_back(std::move(*plot));
   }
+  // An adversarial term may take a loss below 0, which a logarithmic axis would leave out.
+  for (const PlotSeries& s : loss.series)
+    loss.log_y &= std::all_of(s.y.begin(), s.y.end(), [](double v) { return v > 0; });
   plots.insert(plots.begin(), {std::move(loss), std::move(dice)});
   for (LinePlot& plot : plots) std::erase_if(plot.series, [](const PlotSeries& s) { return s.x.empty(); });
   std::erase_if(plots, [](const LinePlot& plot) { return plot.series.empty(); });

@@ -14,7 +14,7 @@ struct CurveSource {
 };
 
 // Loss and validation of all of them together; of a distilled one also each loss term, its share of the gradient and
-// its norm. What nobody logged is left out.
+// its norm, and a discriminator's scores and penalty. What nobody logged is left out.
 std::vector<LinePlot> training_curves(const std::vector<CurveSource>& sources);
 
 }  // namespace gf

@@ -74,6 +74,30 @@ TEST_CASE("report: an old run has intervals, worst and best cases by name, size,
   CHECK(page_of(run_folder + "/") == html);
 }
 
+TEST_CASE("report: a discriminator's scores and penalty, where the run has logged them") {
+  const TemporaryFolder t;
+  const std::string run_folder = t / "run", config = std::string(kConfig) + "[distill]\nteacher = \"x.gfm\"\n";
+  fs::create_directories(run_folder);
+  write_text(run_folder + "/config.toml", config);
+  const auto page = [&](const std::string& metrics) {
+    write_text(run_folder + "/metrics.csv", metrics);
+    return page_of(run_folder);
+  };
+  std::string html = page(
+      "step,loss,share_ce,norm_ce,ce,d_teacher,d_student,d_penalty\n10,1.5,1,2,1.5,,,\n"
+      "20,1.25,1,2,1.5,283.5,-281.25,0.75\n30,1,1,2,1.5,284.5,-282.25,0.5\n");
+  check_all(html, {"enet: discriminator</text>", "of the teacher&#39;s logits: 20, 283.5</title>",
+                   "of the student&#39;s logits: 30, -282.2</title>",
+                   "enet: gradient penalty of the discriminator</text>", "before its weight: 30, 0.5</title>"});
+  CHECK(!contains(html, "before its weight: 10,"));
+  html = page("step,loss,d_teacher,d_student,d_penalty\n10,1.5,1,2,\n");  // hinge: no penalty
+  CHECK(contains(html, "enet: discriminator"));
+  CHECK(!contains(html, "gradient penalty"));
+  CHECK(!contains(page("step,loss\n10,1.5\n"), "discriminator"));
+  // A loss below 0, which such a term may bring, is shown.
+  CHECK(contains(page("step,loss\n10,1.5\n20,-0.5\n"), "enet: 20, -0.5</title>"));
+}
+
 TEST_CASE("report: one case has no interval, and is neither worst nor best") {
   const TemporaryFolder t;
   write_old_run(t / "one", scored("only", "0.25", "0.5"));
