@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -72,7 +73,8 @@ void refuse_other_settings(const ExperimentPlan& plan) {
                                  "--overwrite makes them anew, -o takes another folder"});
 }
 
-int summary(const ExperimentPlan& plan) {
+// `remark`: on why rows are missing; may be empty.
+int summary(const ExperimentPlan& plan, const std::string& remark) {
   std::size_t done = 0, failed = 0;
   for (const RowPlan& row : plan.rows) {
     const RowState state = row_status(plan, row).state;
@@ -84,6 +86,7 @@ int summary(const ExperimentPlan& plan) {
              failed > 0 ? fmt::format(", {} failed (--retry-failed tries them again)", failed) : "",
              missing > 0 ? fmt::format(", {} missing", missing) : "", plan.output);
   if (missing > 0) {
+    if (!remark.empty()) fmt::print("{}\n", remark);
     const std::string remaining = remaining_text(remaining_time(plan));
     fmt::print("the same command goes on{}{}\n", remaining.empty() ? "" : ": ", remaining);
   }
@@ -127,6 +130,12 @@ class ExperimentRun {
     }
   }
 
+  // Of a time limit that left no time for anything.
+  std::string remark() const {
+    if (flags_.time_limit <= 0 || interrupted_by_signal() || rows_ > 0 || stages_.finished() > 0) return {};
+    return fmt::format("no run was finished: the time limit of {:g} s ended this call before", flags_.time_limit);
+  }
+
  private:
   // False where another process holds it.
   bool finish(const RowPlan& row) {
@@ -145,6 +154,7 @@ class ExperimentRun {
     } catch (const std::exception& e) {
       write_row(plan_, row, failed_row(plan_, row, device_, e.what()));
     }
+    ++rows_;
     tell(row);
     reserve();
     return true;
@@ -161,7 +171,7 @@ class ExperimentRun {
   // In the middle of what does not look at the clock. All files are whole at any moment, so nothing but the steps since
   // the last checkpoint is lost.
   [[noreturn]] void give_up() const {
-    const int code = summary(plan_);
+    const int code = summary(plan_, remark());
     std::fflush(stdout);
     _exit(code);
   }
@@ -178,6 +188,7 @@ class ExperimentRun {
   const ExperimentFlags& flags_;
   const Device device_;
   StageRunner stages_;
+  std::atomic<int> rows_{0};  // written by this call
   std::unique_ptr<TimeLimit> limit_;
 };
 
@@ -206,7 +217,7 @@ int experiment_command(const ExperimentFlags& flags) {
   ExperimentRun run(plan, flags, device, start);
   run.go();
   if (!interrupted_by_signal()) compare(plan);
-  return summary(plan);
+  return summary(plan, run.remark());
 }
 
 }  // namespace gf

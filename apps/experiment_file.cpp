@@ -111,11 +111,14 @@ class Reader {
       const std::optional<Value> value = read(entry);
       if (!value) refuse(fmt::format("wrong entry in {}", key), where, expected);
       if (std::find(out.begin(), out.end(), *value) != out.end())
-        refuse(fmt::format("an entry of {} comes twice", key), where);
+        refuse(fmt::format("{} comes twice in {}", text_of(*value), key), where);
       out.push_back(*value);
     }
     table_.erase(key);
   }
+
+  static std::string text_of(std::int64_t number) { return std::to_string(number); }
+  static std::string text_of(const LabelledShare& share) { return share.text(); }
 
   static std::optional<std::int64_t> number(const toml::node& node) {
     const auto* n = node.as_integer();

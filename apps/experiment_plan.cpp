@@ -25,6 +25,14 @@ namespace {
               {std::move(what), std::move(where), std::move(expected), std::move(found), std::move(remedy)});
 }
 
+// The NAME of a text that looks like NAME=FOLDER and is not itself a folder; "" where it can be a folder alone.
+std::string name_given(const std::string& text) {
+  const std::string name = text.substr(0, text.find('='));
+  const bool folder =
+      name.size() == text.size() || name.find('/') != std::string::npos || std::filesystem::exists(text);
+  return folder ? "" : name;
+}
+
 // "NAME=FOLDER" for each data set that gets a root on the command line.
 std::map<std::string, std::string> roots_by_name(const ExperimentFile& file, const std::vector<std::string>& given) {
   std::map<std::string, std::string> roots;
@@ -40,6 +48,8 @@ std::map<std::string, std::string> roots_by_name(const ExperimentFile& file, con
       for (const ExperimentEntry& d : file.datasets) names.push_back(d.name);
       if (names.size() != 1)
         refuse("which data set?", "--data " + text, fmt::format("NAME=FOLDER, NAME one of {}", fmt::join(names, ", ")));
+      if (const std::string unknown = name_given(text); !unknown.empty())
+        refuse("unknown data set", "--data " + text, fmt::format("{}=FOLDER, or FOLDER alone", names[0]), unknown);
       name = names[0];
     }
     roots[name] = folder;

@@ -153,7 +153,9 @@ StageOutcome StageRunner::make(std::size_t index) {
                                     : "");
     std::fflush(stdout);
   }
-  return code == kInterrupted ? StageOutcome::stopped : StageOutcome::done;
+  if (code == kInterrupted) return StageOutcome::stopped;
+  ++finished_;
+  return StageOutcome::done;
 }
 
 int StageRunner::train(const StagePlan& s, bool resume) {

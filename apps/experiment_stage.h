@@ -6,6 +6,7 @@
 //
 // "since" (seconds of the clock) is there while a process is at work; after a kill the time up to the last checkpoint
 // counts.
+#include <atomic>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -38,6 +39,8 @@ class StageRunner {
   // Makes what the stage needs first, and the stage. A stage made with other settings is an error (usage), or made
   // anew with --overwrite. Throws what the stage throws, with its title in front.
   StageOutcome make(std::size_t stage);
+  // Runs trained to their end by make(); any thread may ask.
+  int finished() const { return finished_; }
 
  private:
   void check_settings(std::size_t stage);
@@ -45,6 +48,7 @@ class StageRunner {
 
   const ExperimentPlan& plan_;
   const ExperimentFlags& flags_;
+  std::atomic<int> finished_{0};
   std::map<std::size_t, std::string> failed_;  // in this process: not tried again for the next row
 };
 

@@ -85,6 +85,7 @@ TEST_CASE("experiment: cut by its time limit, killed and interrupted, it ends wi
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(2));
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(contains(o.text, "missing"));
+  CHECK_MESSAGE(contains(o.text, "no run was finished: the time limit of 0.3 s ended this call before\n"), o.text);
   CHECK(rows_of(out).size() < 8);
 
   const auto at_work_on = [&](const std::string& run) {
@@ -343,7 +344,11 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   refuse(text + "optim.lr = \"fast\"\n", line());
   refuse("teacher_labels = \"some\"\n" + text, "wrong teacher_labels: " + file + ":1");
   refuse("sedes = [1]\n" + text, "unknown word 'sedes' in the experiment: " + file + ":1; did you mean 'seeds'?");
-  refuse("labelled = [4, 4]\n" + text, "twice");
+  refuse("labelled = [4, 4]\n" + text, "4 comes twice in labelled: " + file + ":1");
+  refuse("labelled = [4, \"20%\", \"20%\"]\n" + text, "20% comes twice in labelled: " + file + ":1");
+  std::string seeds = text;
+  seeds.replace(seeds.find("[1, 2]"), 6, "[1, 7, 7]");
+  refuse(seeds, "7 comes twice in seeds: " + file + ":3");
   refuse("labelled = [-4]\n" + text, "numbers of cases from 0");
   refuse("labelled = [\"half\"]\n" + text, "shares like \"20%\"");
   refuse("labelled = [\"100%\"]\n" + text, "shares like \"20%\"");
@@ -365,4 +370,31 @@ TEST_CASE("experiment: mistakes in the file are named with their line") {
   write_text(file, text);
   CHECK(run("experiment " + file + " --data " + (t / "nowhere")).code == 3);
   CHECK(run("experiment " + (t / "none.toml")).code == 2);
+}
+
+TEST_CASE("experiment: --data of one data set: its name, a folder alone, and no other name") {
+  const TemporaryFolder t;
+  std::string text = experiment_text(t.path());
+  text.replace(text.find("root = "), text.find('\n', text.find("root = ")) - text.find("root = ") + 1, "");
+  const std::string file = t / "tiny.toml";
+  write_text(file, text);
+  const auto data = [&](const std::string& given) { return run("experiment " + file + " --list --data " + given); };
+  CHECK(data("discs=" + t / "data").code == 0);
+  CHECK(data(t / "data").code == 0);
+  Outcome o = data("foo=" + t / "data");
+  CHECK(o.code == 2);
+  CHECK_MESSAGE(contains(o.text, "unknown data set: --data foo=" + t / "data" +
+                                     ": expected discs=FOLDER, or FOLDER alone, found foo"),
+                o.text);
+
+  // Names of folders may hold the sign, too.
+  const fs::path before = fs::current_path();
+  fs::current_path(t.path());
+  fs::create_directory("a=b");
+  o = data("a=b");
+  fs::current_path(before);
+  CHECK_MESSAGE(o.code == 0, o.text);
+  o = run("experiment " + file + " --data " + t / "none=such");
+  CHECK(o.code == 3);
+  CHECK_MESSAGE(contains(o.text, "none=such"), o.text);
 }
