@@ -10,6 +10,7 @@
 #include "apps/postprocess_file.h"
 #include "apps/score_tables.h"
 #include "apps/session.h"
+#include "apps/writable.h"
 #include "distill/model_file.h"
 #include "engine/io/atomic_file.h"
 #include "kernels/error.h"
@@ -60,14 +61,20 @@ int evaluate_model(const EvaluateFlags& flags) {
   if (cases.empty())
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
+  if (config.eval.distance == "mm" && !dataset.volumes)
+    throw Error(ErrorKind::usage,
+                {"the size of a pixel is not known", "eval.distance", "auto or voxel for pictures", "mm",
+                 "write masks with graphflow predict and score them with -g, -p and --spacing"});
   const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
   const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, file.description);
   CaseGallery gallery;
-  const SegmentationScores scores = evaluate_network(
+  require_writable_scores(flags);
+  SegmentationScores scores = evaluate_network(
       *file.network, cases, dataset, protocol, post,
       [&](std::size_t i, const PreparedCase& c, const std::vector<Mask>& prediction, const CaseScore& score) {
         if (!flags.output.empty()) add_to_gallery(gallery, i, c, prediction, score, dataset);
       });
+  for (std::size_t i = 0; i < cases.size(); ++i) scores.set_reference_file(i, cases.label(i));
   report_scores(flags, scores, "split " + flags.split);
   if (!flags.output.empty()) {
     write_case_pictures(flags.output, gallery);
@@ -85,13 +92,21 @@ int evaluate_command(const EvaluateFlags& given) {
   if (folders == !flags.model.empty() || (folders && (flags.truth.empty() || flags.prediction.empty())))
     throw Error(ErrorKind::usage, {"what is to be evaluated?", "graphflow evaluate",
                                    "either -m MODEL, or -g TRUTH and -p PREDICTION", "", ""});
-  if (!folders && (!flags.classes.empty() || flags.class_ids))
-    throw Error(ErrorKind::usage,
-                {"--classes and --class-ids go with -g and -p", flags.model, "", "", "a model knows its classes"});
+  if (!folders && (!flags.classes.empty() || flags.class_ids || !flags.spacing.empty()))
+    throw Error(ErrorKind::usage, {"--classes, --class-ids and --spacing go with -g and -p", flags.model, "", "",
+                                   "a model knows its classes"});
   if (folders && (flags.postprocess.off || !flags.postprocess.file.empty()))
     throw Error(ErrorKind::usage, {"--postprocess and --no-postprocess go with -m", flags.prediction, "", "",
                                    "masks that exist are scored as they are"});
   return folders ? evaluate_folders(flags) : evaluate_model(flags);
+}
+
+void require_writable_scores(const EvaluateFlags& flags) {
+  if (!flags.output.empty()) {
+    std::filesystem::create_directories(flags.output);
+    require_writable(flags.output + "/summary.json");
+  }
+  if (!flags.tex.empty()) require_writable(flags.tex);
 }
 
 void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores, const std::string& subject) {

@@ -1,8 +1,12 @@
 // graphflow evaluate -g TRUTH -p PREDICTION: masks that exist already, without a model. A pair that cannot be scored is
 // reported and the rest go on (exit code 4).
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -50,6 +54,20 @@ std::optional<std::vector<std::string>> classes_of_dataset(const std::string& tr
   return std::nullopt;
 }
 
+// A call that scores masks of these labels. Predictions need no map where they hold class ids already.
+std::string mapping_remedy(const std::set<std::int32_t>& labels, const std::vector<MaskFiles>& files) {
+  constexpr std::size_t kMostMapped = 16;
+  if (labels.size() > kMostMapped) return "are these pictures, or masks that were smoothed?";
+  std::string map;
+  for (std::int32_t id = 1; const std::int32_t label : labels)
+    map += fmt::format("{}{} = {}", map.empty() ? "" : ", ", label, id++);
+  const std::set<std::int32_t> predicted = stored_labels(files, &MaskFiles::prediction, {});
+  const bool ids = !predicted.empty() && *predicted.rbegin() <= static_cast<std::int32_t>(labels.size()) &&
+                   !std::includes(labels.begin(), labels.end(), predicted.begin(), predicted.end());
+  return fmt::format("map them: --set data.label_map='{{ {} }}'{}", map,
+                     ids ? " --class-ids, for the predictions hold class ids" : "");
+}
+
 // From --classes, the configuration, nnU-Net's dataset.json, or the labels there are; in this order.
 std::vector<std::string> class_names(const EvaluateFlags& flags, const Config& config,
                                      const std::vector<MaskFiles>& files, LabelMap& map) {
@@ -60,23 +78,59 @@ std::vector<std::string> class_names(const EvaluateFlags& flags, const Config& c
   if (const auto found = classes_of_dataset(flags.truth, map)) return *found;
   std::int32_t greatest = 0;
   for (const auto& [from, to] : map.entries) greatest = std::max(greatest, to);
-  if (map.entries.empty()) greatest = greatest_label(files, map.ignore_index);
+  std::set<std::int32_t> labels;
+  if (map.entries.empty()) {
+    labels = stored_labels(files, &MaskFiles::truth, map.ignore_index);
+    if (!labels.empty()) greatest = *labels.rbegin();
+  }
   if (greatest == 0)
     bad_data("no label in any truth mask", flags.truth, "foreground", "background only",
              "name them: --classes liver,spleen");
   if (greatest > kMostLabels)
     bad_data("the labels are no class numbers", flags.truth, fmt::format("0 to {}", kMostLabels),
-             std::to_string(greatest), fmt::format("map them: --set data.label_map='{{ {} = 1 }}'", greatest));
+             std::to_string(greatest), mapping_remedy(labels, files));
   return numbered_classes(greatest);
 }
 
-CaseScore score_pair(const MaskFiles& files, const MaskReading& reading, const Protocol& protocol) {
+// Pictures know no millimetres but those of --spacing.
+Protocol folder_protocol(const EvaluateFlags& flags, const EvalConfig& eval, bool volumes, int classes) {
+  const auto refuse = [&](const std::string& what, const std::string& where, const std::string& expected,
+                          const std::string& remedy) {
+    throw Error(ErrorKind::usage, {what, where, expected, "", remedy});
+  };
+  Protocol p = configured_protocol(eval, volumes, classes);
+  if (volumes && !flags.spacing.empty())
+    refuse("--spacing is for pictures", flags.truth, "", "volumes say it themselves");
+  if (volumes) return p;
+  const bool asked = eval.distance == "mm";
+  if (flags.spacing.empty()) {
+    if (asked) refuse("the size of a pixel is not known", "eval.distance = mm", "--spacing HEIGHT,WIDTH in mm", "");
+    return p;
+  }
+  if (flags.spacing.size() > 2 ||
+      !std::all_of(flags.spacing.begin(), flags.spacing.end(), [](double mm) { return mm > 0 && std::isfinite(mm); }))
+    refuse("no size of a pixel", "--spacing", "HEIGHT,WIDTH in mm or one number, greater than 0", "");
+  p.millimetres = asked || (eval.distance == "auto" && find_protocol(eval.protocol).millimetres);
+  if (!p.millimetres || !p.surface)
+    refuse("--spacing would change nothing", "protocol " + p.name, "distances in mm",
+           p.surface ? "add --set eval.distance=mm" : "this protocol has no distances");
+  return p;
+}
+
+// (slices, height, width) in mm.
+std::array<double, 3> pixel_size(const std::vector<double>& spacing) {
+  if (spacing.empty()) return {1, 1, 1};
+  return {1, spacing.front(), spacing.back()};
+}
+
+CaseScore score_pair(const MaskFiles& files, const MaskReading& reading, const Protocol& protocol,
+                     const std::array<double, 3>& pixel_mm) {
   const MaskPictures masks = read_mask_pair(files, reading);
   ScoreOptions options;
   options.protocol = protocol;
   options.volume = masks.volume;
   options.ignore = reading.label_map.ignore_index;
-  if (protocol.millimetres) options.spacing = masks.spacing;
+  if (protocol.millimetres) options.spacing = is_nifti_name(files.truth) ? masks.spacing : pixel_mm;
   CaseScore score = score_case(files.id, reading.classes, masks.truth, masks.prediction, options);
   score.reference_file = files.truth;
   score.prediction_file = files.prediction;
@@ -102,7 +156,9 @@ int evaluate_folders(const EvaluateFlags& flags) {
   reading.classes = static_cast<int>(names.size());
   reading.prediction_has_ids = flags.class_ids;
   const bool volumes = is_nifti_name(folders.pairs[0].truth);
-  const Protocol protocol = configured_protocol(config.eval, volumes, reading.classes);
+  const Protocol protocol = folder_protocol(flags, config.eval, volumes, reading.classes);
+  const std::array<double, 3> pixel_mm = pixel_size(flags.spacing);
+  require_writable_scores(flags);
 
   SegmentationScores scores(names, protocol);
   const auto failed = [&](const std::string& id, const std::string& error) {
@@ -122,7 +178,7 @@ int evaluate_folders(const EvaluateFlags& flags) {
       for (std::int64_t i = 0; i < count; ++i) {
         Outcome& outcome = outcomes[static_cast<std::size_t>(i)];
         try {
-          outcome.score = score_pair(folders.pairs[static_cast<std::size_t>(begin + i)], reading, protocol);
+          outcome.score = score_pair(folders.pairs[static_cast<std::size_t>(begin + i)], reading, protocol, pixel_mm);
         } catch (const Error& e) {
           outcome.error = e.what();
         } catch (...) {

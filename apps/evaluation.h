@@ -47,6 +47,7 @@ void write_scores(const std::string& folder, const SegmentationScores& scores);
 // The two ways of `graphflow evaluate` end here: tables to the terminal, files where the flags ask for them. `subject`
 // names what was scored.
 void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores, const std::string& subject);
+void require_writable_scores(const EvaluateFlags& flags);  // before the work
 int evaluate_folders(const EvaluateFlags& flags);
 
 // The row of a report: scores pooled over the split, parameters, MACs and latency of one picture of this size.

@@ -9,6 +9,7 @@
 #include "apps/postprocess_file.h"
 #include "apps/progress.h"
 #include "apps/session.h"
+#include "apps/writable.h"
 #include "distill/model_file.h"
 #include "engine/io/checkpoint.h"
 #include "kernels/error.h"
@@ -79,6 +80,8 @@ int postprocess_command(const PostprocessCommandFlags& flags) {
   const std::string checksum = checkpoint_checksum(subject.model);
   const std::vector<std::string> names =
       NetworkDescription::from_entries(read_checkpoint_entries(subject.model), subject.model).class_names;
+  require_writable(subject.model);
+  if (flags.from.empty()) require_writable(subject.report);
   Postprocessing p;
   if (flags.from.empty()) {
     p = choose(flags, subject, checksum);

@@ -44,6 +44,20 @@ std::vector<Mask> slices_of(LabelVolume volume) {
 
 }  // namespace
 
+// Who maps the truth's labels often has predictions of class ids already.
+static void apply_to_prediction(const LabelMap& map, std::vector<std::int32_t>& values, int classes,
+                                const std::string& file) {
+  try {
+    map.apply(values, classes, file);
+  } catch (const Error& e) {
+    const bool ids = std::all_of(values.begin(), values.end(), [&](std::int32_t v) { return v >= 0 && v < classes; });
+    if (map.entries.empty() || !ids) throw;
+    Error::Parts parts = e.parts();
+    parts.remedy = "a prediction of class ids? add --class-ids";
+    throw Error(e.kind(), parts);
+  }
+}
+
 MaskFolders pair_masks(const std::string& truth, const std::string& prediction) {
   for (const std::string& path : {truth, prediction})
     if (!fs::exists(path)) bad_data("no such file or folder", path);
@@ -83,7 +97,7 @@ MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading) 
     LabelVolume t = read_nifti_labels(files.truth), p = read_nifti_labels(files.prediction);
     require_same_grid(files.truth, t.header, files.prediction, p.header, "truth and prediction");
     reading.label_map.apply(t.voxels, reading.classes, files.truth);
-    prediction_map.apply(p.voxels, reading.classes, files.prediction);
+    apply_to_prediction(prediction_map, p.voxels, reading.classes, files.prediction);
     const std::array<double, 3>& mm = t.header.spacing_mm;
     out.spacing = {mm[2], mm[1], mm[0]};
     out.volume = t.header.nz > 1;
@@ -96,21 +110,27 @@ MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading) 
     bad_data("truth and prediction differ in size", files.truth + " and " + files.prediction, t.size_text(),
              p.size_text(), "write predictions at the truth's size");
   reading.label_map.apply(t.values, reading.classes, files.truth);
-  prediction_map.apply(p.values, reading.classes, files.prediction);
+  apply_to_prediction(prediction_map, p.values, reading.classes, files.prediction);
   out.truth.push_back(std::move(t));
   out.prediction.push_back(std::move(p));
   return out;
 }
 
-std::int32_t greatest_label(const std::vector<MaskFiles>& files, std::optional<std::int32_t> ignore) {
-  std::int32_t greatest = 0;
+std::set<std::int32_t> stored_labels(const std::vector<MaskFiles>& files, std::string MaskFiles::*which,
+                                     std::optional<std::int32_t> ignore) {
+  std::set<std::int32_t> labels;
   for (const MaskFiles& f : files) {
+    const std::string& file = f.*which;
     const std::vector<std::int32_t> values =
-        is_nifti_name(f.truth) ? read_nifti_labels(f.truth).voxels : read_mask(f.truth).values;
-    for (const std::int32_t v : values)
-      if (v > greatest && v != ignore) greatest = v;
+        is_nifti_name(file) ? read_nifti_labels(file).voxels : read_mask(file).values;
+    std::int32_t last = 0;  // labels come in runs
+    for (const std::int32_t v : values) {
+      if (v == last) continue;
+      last = v;
+      if (v > 0 && v != ignore) labels.insert(v);
+    }
   }
-  return greatest;
+  return labels;
 }
 
 }  // namespace gf

@@ -3,6 +3,7 @@
 // the same names. For scoring what some other program predicted.
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,9 @@ struct MaskReading {
 // outside the classes.
 MaskPictures read_mask_pair(const MaskFiles& files, const MaskReading& reading);
 
-// The greatest value stored in the truth files, the ignored one left out; for users who do not name their classes.
-std::int32_t greatest_label(const std::vector<MaskFiles>& files, std::optional<std::int32_t> ignore);
+// The values above 0 stored in the truth or the prediction files, the ignored one left out; for users who do not name
+// their classes.
+std::set<std::int32_t> stored_labels(const std::vector<MaskFiles>& files, std::string MaskFiles::*which,
+                                     std::optional<std::int32_t> ignore);
 
 }  // namespace gf

@@ -18,7 +18,7 @@ std::vector<Protocol> make_protocols() {
 
   Protocol p;
   p.name = "standard";
-  p.reproduces = "surface-distance for NSD, MONAI's HD95 in mm; a missed organ and a false alarm score 0";
+  p.reproduces = "surface-distance for NSD, MONAI's HD95; a missed organ and a false alarm score 0";
   //               overlap  NSD  HD95  HD, ASSD
   p.both_empty = {out, out, out, out};
   p.missed = {0, 0, out, out};

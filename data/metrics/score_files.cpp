@@ -15,17 +15,25 @@ namespace {
 std::string csv_number(double v) { return std::isnan(v) ? "" : fmt::format("{:.6f}", v); }
 std::string json_number(double v) { return std::isfinite(v) ? fmt::format("{:.10g}", v) : "null"; }
 
-// A file's name need not be UTF-8, but JSON must be: then the replacement character stands for what is not ASCII.
+// A file's name need not be UTF-8, but tables must be: then the replacement character stands for what is not ASCII.
+std::string utf8_text(const std::string& text) {
+  if (valid_utf8(text)) return text;
+  std::string s;
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) < 0x80)
+      s += c;
+    else
+      s += "\xEF\xBF\xBD";
+  return s;
+}
+
 std::string json_string(const std::string& text) {
-  const bool valid = valid_utf8(text);
   std::string s = "\"";
-  for (const char c : text) {
+  for (const char c : utf8_text(text)) {
     if (c == '"' || c == '\\')
       s += fmt::format("\\{}", c);
     else if (static_cast<unsigned char>(c) < 0x20)
       s += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else if (!valid && static_cast<unsigned char>(c) >= 0x80)
-      s += "\\ufffd";
     else
       s += c;
   }
@@ -130,10 +138,10 @@ void SegmentationScores::write_per_case_csv(const std::string& path) const {
     for (int id = 1; id < pooled_.classes(); ++id) {
       const ClassScore& s = c.classes[id];
       const ConfusionMatrix& m = c.confusion;
-      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(c.id), id, csv_field(class_names_[id]),
-                         name_of(s.status), csv_number(s.dice), csv_number(s.iou), csv_number(s.hd95), m.in_truth(id),
-                         m.in_prediction(id), m.true_positives(id), m.false_positives(id), m.false_negatives(id),
-                         m.true_negatives(id));
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(utf8_text(c.id)), id,
+                         csv_field(class_names_[id]), name_of(s.status), csv_number(s.dice), csv_number(s.iou),
+                         csv_number(s.hd95), m.in_truth(id), m.in_prediction(id), m.true_positives(id),
+                         m.false_positives(id), m.false_negatives(id), m.true_negatives(id));
       for (const Measure& measure : measures())
         if (!comes_first(measure)) out += "," + csv_number(s.*measure.value);
       out += "\n";

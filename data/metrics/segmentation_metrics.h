@@ -38,7 +38,7 @@ std::span<const Measure> measures();
 
 struct CaseScore {
   std::string id;
-  std::string reference_file, prediction_file;  // for the tables; may be empty
+  std::string reference_file, prediction_file;  // for summary.json; "" where there is no such file
   ConfusionMatrix confusion;
   std::vector<ClassScore> classes;  // by class id, background included
 };
@@ -85,7 +85,8 @@ class SegmentationScores {
         pooled_(static_cast<int>(class_names_.size())) {}
 
   void add(CaseScore score);
-  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }    // named in summary.json, in no mean
+  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }  // named in summary.json, in no mean
+  void set_reference_file(std::size_t i, std::string file) { cases_.at(i).reference_file = std::move(file); }
   void set_postprocessing(std::string how) { postprocessing_ = std::move(how); }  // for summary.json
   const std::vector<CaseScore>& cases() const { return cases_; }
   const std::vector<FailedCase>& failed() const { return failed_; }

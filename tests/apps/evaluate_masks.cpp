@@ -123,6 +123,106 @@ TEST_CASE("evaluate: classes from dataset.json, by name, by number, labels that 
   CHECK(contains(o.text, "| 1.0000 |"));
 }
 
+TEST_CASE("evaluate: millimetres of pictures, by hand") {
+  const TemporaryFolder t;
+  const std::string truth = t.path() + "/g/a.png", prediction = t.path() + "/p/a.png", out = t.path() + "/out";
+  write_mask(truth, square(4, 4, 10));
+  write_mask(prediction, square(4, 6, 10));  // two columns to the right
+  const auto distances = [&](const std::string& arguments) {
+    const Outcome o = run("evaluate -g " + truth + " -p " + prediction + " -o " + out + " " + arguments);
+    REQUIRE_MESSAGE(o.code == 0, o.text);
+    const CsvTable table = CsvTable::read(out + "/per_case.csv");
+    std::string text;
+    for (const char* column : {"hd", "hd95", "assd", "nsd"}) text += table.at(0, table.column(column)) + " ";
+    return text + read_json(out + "/summary.json")["protocol"]["unit"].get<std::string>() +
+           (contains(o.text, "Distances in mm.") ? " mm" : " voxel");
+  };
+  // Of the 36 border pixels 10 of the left column are 2 columns away, the 2 beside its ends 1 column; of the 8 left in
+  // the right column the middle 6 are 2 columns from the other border, the outer 2 one row; the other 16 lie on it.
+  CHECK(distances("--nsd-tolerance 2") == "2.000000 2.000000 1.000000 1.000000 voxel voxel");
+  // A pixel of 0.5 mm height, 0.25 mm width: 2 columns are 0.5 mm, as is one row. (10*.5 + 2*.25 + 8*.5) / 36.
+  CHECK(distances("--spacing 0.5,0.25 --nsd-tolerance 0.5") == "0.500000 0.500000 0.263889 1.000000 mm mm");
+  // Twice the width: 2 columns are 1 mm, and only rows are nearer. (10*1 + 2*.5 + 2*.5 + 6*1) / 36.
+  CHECK(distances("--spacing 0.5 --nsd-tolerance 1") == "1.000000 1.000000 0.500000 1.000000 mm mm");
+  CHECK(distances("--spacing 0.5,0.5 --set eval.distance=mm --protocol standard --nsd-tolerance 1") ==
+        "1.000000 1.000000 0.500000 1.000000 mm mm");
+
+  const auto refuse = [&](const std::string& arguments, const std::string& said) {
+    const Outcome o = run("evaluate " + arguments);
+    INFO(arguments << "\n" << o.text);
+    CHECK(o.code == 2);
+    CHECK(contains(o.text, said));
+  };
+  const std::string files = "-g " + truth + " -p " + prediction;
+  refuse(files + " --set eval.distance=mm", "the size of a pixel is not known");
+  for (const char* bad : {"0", "-1,1", "1,2,3", "inf"})
+    refuse(files + " --spacing=" + bad, "expected HEIGHT,WIDTH in mm or one number, greater than 0");
+  refuse(files + " --spacing 0.5 --protocol transunet", "add --set eval.distance=mm");
+  refuse(files + " --spacing 0.5 --protocol gastric --set eval.gastric_crop=none", "this protocol has no distances");
+  refuse(files + " --spacing 0.5 --set eval.distance=voxel", "--spacing would change nothing");
+  refuse("-m x.gfm --spacing 1", "go with -g and -p");
+  const std::string volume = std::string(GF_SOURCE_DIR) + "/tests/golden/nifti_small_u8.nii.gz";
+  refuse("-g " + volume + " -p " + volume + " --spacing 1", "--spacing is for pictures");
+}
+
+TEST_CASE("evaluate: the call that is proposed for labels that are no classes scores them") {
+  const TemporaryFolder t;
+  const std::string folders = "evaluate -g " + t.path() + "/g -p " + t.path() + "/p";
+  const auto proposed = [&] {
+    const Outcome o = run(folders);
+    INFO(o.text);
+    CHECK(o.code == 3);
+    const std::size_t begin = o.text.find("--set data.label_map="),
+                      end = o.text.find_first_of(",\n", o.text.find('}', begin));
+    REQUIRE(begin != o.text.npos);
+    return o.text.substr(begin, end - begin);
+  };
+  const auto scores = [&](const std::string& call) {
+    const Outcome o = run(folders + " " + call);
+    CHECK_MESSAGE(o.code == 0, o.text);
+    CHECK(contains(o.text, "| 1.0000 |"));
+  };
+  write_mask(t.path() + "/g/a.png", square(4, 4, 10, 255));
+  write_mask(t.path() + "/p/a.png", square(4, 4, 10, 1));  // what graphflow predict writes
+  CHECK(proposed() == "--set data.label_map='{ 255 = 1 }' --class-ids");
+  scores(proposed());
+  const Outcome o = run(folders + " --set data.label_map='{ 255 = 1 }'");
+  CHECK(o.code == 3);
+  CHECK_MESSAGE(contains(o.text, "add --class-ids"), o.text);
+  write_mask(t.path() + "/p/a.png", square(4, 4, 10, 255));
+  CHECK(proposed() == "--set data.label_map='{ 255 = 1 }'");
+  scores(proposed());
+  Mask both = square(4, 4, 10, 255);
+  both.at(20, 20) = 128;
+  write_mask(t.path() + "/g/a.png", both);
+  write_mask(t.path() + "/p/a.png", both);
+  CHECK(proposed() == "--set data.label_map='{ 128 = 1, 255 = 2 }'");
+  scores(proposed());
+}
+
+TEST_CASE("evaluate: names that are no UTF-8, and an output that cannot be written") {
+  const TemporaryFolder t;
+  write_mask(t.path() + "/g/caf\xe9.png", square(4, 4, 10));
+  write_mask(t.path() + "/p/caf\xe9.png", square(4, 4, 10));
+  const std::string folders = "evaluate -g " + t.path() + "/g -p " + t.path() + "/p";
+  Outcome o = run(folders + " -o " + t.path() + "/out");
+  CHECK_MESSAGE(o.code == 0, o.text);
+  const CsvTable table = CsvTable::read(t.path() + "/out/per_case.csv");
+  CHECK(table.at(0, table.column("case")) == "caf\xEF\xBF\xBD");
+  CHECK(contains(read_json(t.path() + "/out/summary.json")["metric_per_case"][0]["reference_file"].get<std::string>(),
+                 "/g/caf\xEF\xBF\xBD.png"));
+
+  // Before a mask is scored: the table is not printed.
+  o = run(folders + " --tex " + t.path() + "/missing/scores.tex");
+  CHECK_MESSAGE(o.code == 1, o.text);
+  CHECK(contains(o.text, "cannot create file: " + t.path() + "/missing/scores.tex"));
+  CHECK_FALSE(contains(o.text, "Dice"));
+  write_text(t.path() + "/taken", "");
+  o = run(folders + " -o " + t.path() + "/taken");
+  CHECK_MESSAGE(o.code == 1, o.text);
+  CHECK_FALSE(contains(o.text, "Dice"));
+}
+
 TEST_CASE("evaluate: mistakes in the call") {
   const TemporaryFolder t;
   write_mask(t.path() + "/g/a.png", square(4, 4, 10));

@@ -60,8 +60,8 @@ TEST_CASE("masks of two folders go together by name, the rest is told") {
   REQUIRE(p.truth.size() == 2);
   CHECK(p.truth[0].values == std::vector<std::int32_t>{0, 1, 1, 0, 2, 0});
   CHECK(p.prediction[1].at(1, 0) == 2);
-  CHECK(greatest_label(m.pairs, std::nullopt) == 2);
-  CHECK(greatest_label(m.pairs, 2) == 1);
+  CHECK(stored_labels(m.pairs, &MaskFiles::truth, std::nullopt) == std::set<std::int32_t>{1, 2});
+  CHECK(stored_labels(m.pairs, &MaskFiles::truth, 2) == std::set<std::int32_t>{1});
 }
 
 TEST_CASE("folders that hold nothing to compare") {
