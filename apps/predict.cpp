@@ -18,6 +18,7 @@
 #include "apps/prediction.h"
 #include "apps/progress.h"
 #include "apps/report/prediction_page.h"
+#include "apps/report/utf8.h"
 #include "apps/session.h"
 #include "engine/io/atomic_file.h"
 #include "engine/memory.h"
@@ -103,7 +104,8 @@ int predict_command(const PredictFlags& flags) {
   PredictionReport report{flags.model, {}, model.description.class_names, {}, {}};
   report.settings =
       fmt::format("{}{}", tile == ImageSize{} ? "Pictures seen whole" : "Pictures seen in tiles of " + flags.tile,
-                  flags.mirrors ? ", mean over four mirror images" : "");
+                  flags.mirrors ? ", mean over four mirror images" : "") +
+      "; post-processing: " + describe(options.postprocessing, model.description.class_names);
   std::size_t written = 0, kept = 0;
   const auto predict = [&](const PredictInput& input, Progress& progress) {
     const std::string output = outputs.mask(input);
@@ -143,7 +145,7 @@ int predict_command(const PredictFlags& flags) {
     throw Error(e.kind(), parts);
   }
   if (flags.statistics && !report.predictions.empty())
-    write_file_atomically(outputs.table("statistics.csv"), statistics_csv(report.predictions));
+    write_file_atomically(outputs.table("statistics.csv"), valid_utf8(statistics_csv(report.predictions)));
   if (flags.report && !report.predictions.empty())
     write_file_atomically(outputs.table("predictions.html"), prediction_page(report));
   fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, report.failed.size(), flags.output);
