@@ -170,8 +170,16 @@ TEST_CASE("verify: two files missing in btcv, monai, csv, nnunet: both told, the
   for (const DatasetSource* s : {&monai, &csv}) {
     f = examine(*s);
     CHECK(of_check(f, Check::missing_file).size() == 3);
+    CHECK(errors(f) == 3);
     CHECK(readable(f) == 8);
   }
+  // A channel is missing: the case is left out, not taken as one of fewer channels.
+  write_text(t / "lists/datalist.json", R"({"labels": {"0": "background", "1": "x"}, "training": [)" + list +
+                                            R"(, {"image": ["i1.nii.gz", "none.nii.gz"], "label": "l1.nii.gz"}]})");
+  f = examine(monai);
+  CHECK(of_check(f, Check::missing_file).size() == 4);
+  CHECK(errors(f) == 4);
+  CHECK(readable(f) == 8);
 }
 
 TEST_CASE("verify: slices and volumes that synapse's lists name and that are not there, or do not read") {
