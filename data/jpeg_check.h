@@ -1,6 +1,7 @@
 #pragma once
 // What stb_image does not check in a JPEG (markers of ITU-T T.81, annex B): it writes past its array where a Huffman
-// table (DHT) names more than 256 codes, and it fills the missing part of a truncated file with gray.
+// table (DHT) names more than 256 codes, takes tables that the file never gave out of fresh memory and reads outside of
+// its arrays with them, and fills the missing part of a truncated file with gray.
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -136,7 +136,7 @@ TEST_CASE("images: a bitmap, and what is no image") {
   CHECK(holds(message_of([&] { read_image(folder / "t.png"); }), "t.png"));
   write_text(folder / "e.png", "");
   CHECK(holds(message_of([&] { read_image(folder / "e.png"); }), "0 bytes"));
-  write_bytes(folder / "cut.jpg", {0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 3});
+  write_bytes(folder / "cut.jpg", {0xff, 0xd8, 0xff, 0xda, 0, 6, 0, 0, 0, 0, 1, 2, 3});  // a scan of no component
   CHECK(holds(message_of([&] { read_image(folder / "cut.jpg"); }), "end-of-image"));
   Bytes8 big{40, 40, 1, Bytes(1600)};
   for (std::size_t i = 0; i < big.bytes.size(); ++i) big.bytes[i] = static_cast<std::uint8_t>(i * i);
@@ -162,6 +162,25 @@ TEST_CASE("images: a JPEG table of more codes than stb has room for, found by fu
   CHECK(holds(message_of([&] { read_image_extent(folder / "table.jpg"); }), "at most 256 codes, found one of 257"));
   jpeg(16);
   CHECK(holds(message_of([&] { read_image(folder / "table.jpg"); }), "an intact PNG"));  // sound, but holds no picture
+}
+
+TEST_CASE("images: a JPEG whose scans use tables that it does not hold, found by fuzzing") {
+  const TemporaryFolder folder;
+  const std::string corpus = std::string(GF_SOURCE_DIR) + "/tests/fuzz/corpus/picture/";
+  for (const char* name : {"colour.jpg", "progressive.jpg"}) {
+    INFO(name);
+    const Bytes whole = read_bytes(corpus + name);
+    CHECK(read_image(corpus + name).h > 0);
+    for (const auto& [table, words] :
+         {std::pair<std::uint8_t, const char*>{0xc4, "every Huffman table that a scan uses"},
+          {0xdb, "every quantisation table"}}) {
+      Bytes changed = whole;  // the markers of these tables made that of a comment
+      for (std::size_t i = 0; i + 1 < whole.size(); ++i)
+        if (whole[i] == 0xff && whole[i + 1] == table) changed[i + 1] = 0xfe;
+      write_bytes(folder / "no_table.jpg", changed);
+      CHECK(holds(message_of([&] { read_image(folder / "no_table.jpg"); }), words));
+    }
+  }
 }
 
 TEST_CASE("images: a PNG of sixteen pixels whose data would fill the memory") {
