@@ -232,8 +232,10 @@ int main(int argc, char** argv) {
   sub =
       app.add_subcommand("verify", "Find what is wrong with a data set before it is trained on (exit code 3: errors)");
   sub->add_option("-c,--config", verify.config, "Configuration whose [data] is checked")->check(CLI::ExistingFile);
-  sub->add_option("-i,--input", verify.input,
-                  "A folder without a configuration: with index.csv, imagesTr/ and labelsTr/, or images/ and masks/");
+  sub->add_option(
+      "-i,--input", verify.input,
+      "A folder without a configuration: with index.csv, imagesTr/ and labelsTr/, or images/ and masks/; of "
+      "another layout with --set data.layout=NAME");
   sub->add_option("--set", verify.sets, "a.b=c lays one value over the configuration (repeatable)")
       ->allow_extra_args(false);
   sub->add_option("-j,--json", verify.json, "Also write what was found here");

@@ -21,27 +21,13 @@ std::string kernel_text(const MacCounter::Layer& l) {
   return s;
 }
 
-// Which parameter each layer ran with.
-class WeightNames {
- public:
-  explicit WeightNames(const std::vector<NamedTensor>& parameters) : waiting_(parameters) {}
-
-  // A spectrally normalised layer runs with a weight made anew from its own: the first of its shape that waits.
-  const std::string& of(const MacCounter::Layer& layer) {
-    if (const auto known = names_.find(layer.weight); known != names_.end()) return known->second;
-    const auto first = [&](const auto& fits) { return std::find_if(waiting_.begin(), waiting_.end(), fits); };
-    auto at = first([&](const NamedTensor& p) { return p.tensor.view().data == layer.weight; });
-    if (at == waiting_.end()) at = first([&](const NamedTensor& p) { return p.tensor.shape() == layer.kernel; });
-    if (at == waiting_.end()) fail("a layer without a parameter", "weight " + layer.kernel.str());
-    const std::string& name = names_[layer.weight] = at->name;
-    waiting_.erase(at);
-    return name;
-  }
-
- private:
-  std::vector<NamedTensor> waiting_;  // those that no layer ran with yet
-  std::map<const void*, std::string> names_;
-};
+// Of the parameter that the layer ran with.
+const std::string& name_of_weight(const std::vector<NamedTensor>& parameters, const MacCounter::Layer& layer) {
+  const auto at = std::find_if(parameters.begin(), parameters.end(),
+                               [&](const NamedTensor& p) { return p.tensor.view().data == layer.weight; });
+  if (at == parameters.end()) fail("a layer without a parameter", "weight " + layer.kernel.str());
+  return at->name;
+}
 
 std::string module_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
 
@@ -56,14 +42,13 @@ std::string thousands(std::int64_t v) {
 
 void print_layers(const Module& module, const MacCounter& counter, const LayerTableNames& names) {
   const std::vector<NamedTensor> all = module.parameters();
-  WeightNames weights(all);
   std::map<std::string, std::int64_t> parameters;  // of a module
   for (const NamedTensor& p : all) parameters[module_of(p.name)] += p.tensor.count();
   std::int64_t rest = module.parameter_count();
   constexpr auto kRow = "  {:<32} {:<20} {:>12} {:>9} {:>12} {:>16}\n";
   fmt::print(kRow, "layer", "kernel", "channels", "output", "parameters", "MACs");
   for (const MacCounter::Layer& l : counter.layers()) {
-    const std::string name = module_of(weights.of(l));
+    const std::string name = module_of(name_of_weight(all, l));
     fmt::print(kRow, name, kernel_text(l), fmt::format("{} -> {}", l.in.c, l.out.c),
                fmt::format("{}x{}", l.out.h, l.out.w), thousands(parameters[name]), thousands(l.macs));
     rest -= parameters[name];

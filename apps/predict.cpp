@@ -145,7 +145,7 @@ int predict_command(const PredictFlags& flags) {
     throw Error(e.kind(), parts);
   }
   if (flags.statistics && !report.predictions.empty())
-    write_file_atomically(outputs.table("statistics.csv"), valid_utf8(statistics_csv(report.predictions)));
+    write_file_atomically(outputs.table("statistics.csv"), to_valid_utf8(statistics_csv(report.predictions)));
   if (flags.report && !report.predictions.empty())
     write_file_atomically(outputs.table("predictions.html"), prediction_page(report));
   fmt::print("{} written, {} kept, {} failed: {}\n", written, kept, report.failed.size(), flags.output);

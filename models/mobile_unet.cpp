@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/ops/arithmetic.h"
+#include "engine/ops/inverted_residual.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/shape.h"
 

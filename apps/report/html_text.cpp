@@ -11,7 +11,7 @@ namespace gf {
 std::string html_escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : valid_utf8(text)) {
+  for (const char c : to_valid_utf8(text)) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -26,7 +26,7 @@ std::size_t character(std::string_view text) {
 
 }  // namespace
 
-std::string valid_utf8(std::string_view text) {
+std::string to_valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {

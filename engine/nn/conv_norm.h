@@ -5,11 +5,11 @@
 // folded only where that is asked for (Module::freeze): a convolution's bias is bf16 there (cuDNN has no engine that
 // adds a float32 one), and bias' rounded moves a whole channel by up to 1/512 of itself, which the layers behind do not
 // average away: on a trained FANet the error of logits and taps was twice that of two kernels.
+#include <optional>
+
 #include "engine/nn/batch_norm.h"
 #include "engine/nn/convolution.h"
-#include "engine/ops/inverted_residual.h"
-
-#include <optional>
+#include "engine/ops/convolution.h"
 
 namespace gf {
 

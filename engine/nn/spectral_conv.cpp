@@ -4,6 +4,7 @@
 #include "engine/nn/init.h"
 #include "engine/ops/arithmetic.h"
 #include "engine/ops/convolution.h"
+#include "engine/ops/mac_counter.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/shape.h"
 #include "kernels/elementwise.h"
@@ -39,7 +40,9 @@ Tensor SpectralConv2d::operator()(const Tensor& x) const {
   const Tensor stretched = matmul(v, w, false, true);
   const Tensor found = next(stretched.detach());
   overwrite(u, found);
-  return convolution(x, weight / sum(found * stretched), bias, shape);
+  const Tensor normed = weight / sum(found * stretched);
+  MacCounter::stands_for(normed.view().data, weight.view().data);
+  return convolution(x, normed, bias, shape);
 }
 
 void SpectralConv2d::initialise_own(std::uint64_t seed, const std::string& path) {

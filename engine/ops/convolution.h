@@ -12,6 +12,13 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const C
 Tensor convolution_inference(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvolutionShape& p,
                              ConvolutionActivation act, const Tensor& residual = {}, const Tensor& into = {});
 
+// A convolution with the batch norm behind it folded in (nn/conv_norm.h).
+struct FoldedConvolution {
+  Tensor weight, bias;
+  ConvolutionShape shape;
+  ConvolutionActivation act = ConvolutionActivation::none;
+};
+
 // What an op trace (op_trace.h) knows of a transposed convolution; of a convolution it is the ConvolutionShape.
 struct TransposedArguments {
   ConvolutionShape shape;

@@ -5,13 +5,6 @@
 
 namespace gf {
 
-// What a convolution and the batch norm folded into it (nn/conv_norm.h) hand to a kernel.
-struct FoldedConvolution {
-  Tensor weight, bias;
-  ConvolutionShape shape;
-  ConvolutionActivation act = ConvolutionActivation::none;
-};
-
 // Whether bands are quicker: float32 on the CPU, one image's middle (`hidden` channels at x's size) larger than the
 // caches near the cores. Two cores of an EPYC: Mobile U-Net @256, whose last block widens to 192 channels @128 (12
 // MiB), 30 ms whole and 25 in bands on one thread, 16 and 14 on two. Alone, 288 channels @64 (4.5 MiB) 2.8 and 2.3 ms,

@@ -134,15 +134,15 @@ TEST_CASE("verify: a layout named by --set, its notes in text, JSON and page, fi
 }
 
 TEST_CASE("a page holds characters, whatever the text that goes into it") {
-  CHECK(valid_utf8("plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x99\x82") ==
+  CHECK(to_valid_utf8("plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x99\x82") ==
         "plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x99\x82");
   const std::string none = "\xef\xbf\xbd";
-  CHECK(valid_utf8("caf\xe9 1") == "caf" + none + " 1");
-  CHECK(valid_utf8("\xe2\x82") == none + none);             // cut off
-  CHECK(valid_utf8("\xc0\xaf") == none + none);             // longer than need be
-  CHECK(valid_utf8("\xed\xa0\x80") == none + none + none);  // a surrogate
-  CHECK(valid_utf8("\xf4\x90\x80\x80") == none + none + none + none);
-  CHECK(valid_utf8("\xff\x80") == none + none);
+  CHECK(to_valid_utf8("caf\xe9 1") == "caf" + none + " 1");
+  CHECK(to_valid_utf8("\xe2\x82") == none + none);             // cut off
+  CHECK(to_valid_utf8("\xc0\xaf") == none + none);             // longer than need be
+  CHECK(to_valid_utf8("\xed\xa0\x80") == none + none + none);  // a surrogate
+  CHECK(to_valid_utf8("\xf4\x90\x80\x80") == none + none + none + none);
+  CHECK(to_valid_utf8("\xff\x80") == none + none);
 }
 
 TEST_CASE("preview: a sheet of what the network sees, augmented or not, from a configuration or a run folder") {
