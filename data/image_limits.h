@@ -31,9 +31,9 @@ inline void require_plausible_size(double bytes, std::uint64_t file_bytes, const
 inline void require_image_content(double bytes, std::uint64_t packed_bytes, const std::string& where) {
   constexpr double always = 1 << 26, most = 200;
   if (bytes > always && bytes > most * (static_cast<double>(packed_bytes) + 1))
-    bad_data(
-        "image holds next to nothing for its size", where, fmt::format("at most {:.0f} bytes unpacked from each", most),
-        fmt::format("{:.0f} bytes in {}", bytes, packed_bytes), "a blank image, or a file made to fill the memory");
+    bad_data("image holds next to nothing for its size", where,
+             fmt::format("at most {:.0f} bytes unpacked from each", most),
+             fmt::format("{:.0f} bytes in {}", bytes, packed_bytes), "if that is meant, store it unpacked");
 }
 
 // Masks saved as RGB are common and harmless while the three values are one.
