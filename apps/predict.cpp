@@ -18,9 +18,9 @@
 #include "apps/prediction.h"
 #include "apps/progress.h"
 #include "apps/report/prediction_page.h"
-#include "apps/report/utf8.h"
 #include "apps/session.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/utf8.h"
 #include "engine/memory.h"
 #include "kernels/error.h"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "apps/report/utf8.h"
+#include "engine/io/utf8.h"
 
 namespace gf {
 

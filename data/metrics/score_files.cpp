@@ -7,7 +7,7 @@
 #include "data/csv.h"
 #include "data/metrics/segmentation_metrics.h"
 #include "engine/io/atomic_file.h"
-#include "engine/io/json_text.h"
+#include "engine/io/utf8.h"
 
 namespace gf {
 namespace {
@@ -15,21 +15,9 @@ namespace {
 std::string csv_number(double v) { return std::isnan(v) ? "" : fmt::format("{:.6f}", v); }
 std::string json_number(double v) { return std::isfinite(v) ? fmt::format("{:.10g}", v) : "null"; }
 
-// A file's name need not be UTF-8, but tables must be: then the replacement character stands for what is not ASCII.
-std::string utf8_text(const std::string& text) {
-  if (valid_utf8(text)) return text;
-  std::string s;
-  for (const char c : text)
-    if (static_cast<unsigned char>(c) < 0x80)
-      s += c;
-    else
-      s += "\xEF\xBF\xBD";
-  return s;
-}
-
 std::string json_string(const std::string& text) {
   std::string s = "\"";
-  for (const char c : utf8_text(text)) {
+  for (const char c : to_valid_utf8(text)) {
     if (c == '"' || c == '\\')
       s += fmt::format("\\{}", c);
     else if (static_cast<unsigned char>(c) < 0x20)
@@ -138,7 +126,7 @@ void SegmentationScores::write_per_case_csv(const std::string& path) const {
     for (int id = 1; id < pooled_.classes(); ++id) {
       const ClassScore& s = c.classes[id];
       const ConfusionMatrix& m = c.confusion;
-      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(utf8_text(c.id)), id,
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(to_valid_utf8(c.id)), id,
                          csv_field(class_names_[id]), name_of(s.status), csv_number(s.dice), csv_number(s.iou),
                          csv_number(s.hd95), m.in_truth(id), m.in_prediction(id), m.true_positives(id),
                          m.false_positives(id), m.false_negatives(id), m.true_negatives(id));

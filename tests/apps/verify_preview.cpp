@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/report/utf8.h"
 #include "data/image.h"
 #include "data/png.h"
+#include "engine/io/utf8.h"
 #include "tests/apps/program.h"
 
 using namespace gf;

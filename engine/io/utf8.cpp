@@ -1,4 +1,4 @@
-#include "apps/report/utf8.h"
+#include "engine/io/utf8.h"
 
 #include <cstdint>
 
