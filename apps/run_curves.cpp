@@ -7,8 +7,14 @@
 
 namespace gf {
 
+// An adversarial term, and a loss with one, may be below 0, which a logarithmic axis would leave out.
+static void show_negative(LinePlot& plot) {
+  for (const PlotSeries& s : plot.series)
+    if (std::ranges::any_of(s.y, [](double v) { return v < 0; })) plot.y_scale = Scale::symlog;
+}
+
 std::vector<LinePlot> training_curves(const std::vector<CurveSource>& sources) {
-  LinePlot loss{.title = "Training loss", .x_label = "step", .y_label = "loss", .log_y = true};
+  LinePlot loss{.title = "Training loss", .x_label = "step", .y_label = "loss", .y_scale = Scale::log};
   LinePlot dice{.title = "Validation Dice", .x_label = "step", .y_label = "mean Dice", .y_low = 0, .y_high = 1};
   std::vector<LinePlot> plots;
   for (const CurveSource& e : sources) {
@@ -28,11 +34,14 @@ std::vector<LinePlot> training_curves(const std::vector<CurveSource>& sources) {
     loss.series.push_back(series("loss", e.name));
     dice.series.push_back(series("val_dice", e.name));
     if (e.role != ModelRole::distilled) continue;
-    LinePlot terms{.title = e.name + ": loss terms", .x_label = "step", .y_label = "weighted value", .log_y = true};
+    LinePlot terms{
+        .title = e.name + ": loss terms", .x_label = "step", .y_label = "weighted value", .y_scale = Scale::log};
     LinePlot shares{
         .title = e.name + ": share of the gradient", .x_label = "step", .y_label = "share", .y_low = 0, .y_high = 1};
-    LinePlot norms{
-        .title = e.name + ": norm of each term's gradient", .x_label = "step", .y_label = "norm", .log_y = true};
+    LinePlot norms{.title = e.name + ": norm of each term's gradient",
+                   .x_label = "step",
+                   .y_label = "norm",
+                   .y_scale = Scale::log};
     // The penalty is below 1 where scores are hundreds.
     LinePlot scores{.title = e.name + ": discriminator", .x_label = "step", .y_label = "mean score"};
     LinePlot penalty{
@@ -58,11 +67,10 @@ std::vector<LinePlot> training_curves(const std::vector<CurveSource>& sources) {
     add(scores, "d_student", "of the student's logits");
     scores.series.back().dashed = true;  // the two lie close together
     add(penalty, "d_penalty", "before its weight");
+    show_negative(terms);
     for (LinePlot* plot : {&terms, &shares, &norms, &scores, &penalty}) plots.push_back(std::move(*plot));
   }
-  // An adversarial term may take a loss below 0, which a logarithmic axis would leave out.
-  for (const PlotSeries& s : loss.series)
-    loss.log_y &= std::all_of(s.y.begin(), s.y.end(), [](double v) { return v > 0; });
+  show_negative(loss);
   plots.insert(plots.begin(), {std::move(loss), std::move(dice)});
   for (LinePlot& plot : plots) std::erase_if(plot.series, [](const PlotSeries& s) { return s.x.empty(); });
   std::erase_if(plots, [](const LinePlot& plot) { return plot.series.empty(); });

@@ -19,7 +19,7 @@ std::string shown_case(const GalleryCase& c) {
   const std::string name = c.place.empty() ? c.name : c.name + ", " + c.place;
   return fmt::format(
       "<figure><img src=\"{}\" alt=\"{}\"/><figcaption><strong>Dice {}</strong> · {}</figcaption></figure>\n",
-      html_escape(c.image_uri), html_escape("contours of " + name), score_text(c.score), html_escape(name));
+      picture_source(c.image_uri), html_escape("contours of " + name), score_text(c.score), html_escape(name));
 }
 
 std::string group(const char* title, const std::vector<GalleryCase>& cases) {

@@ -165,9 +165,9 @@ std::string overlay_grid(const ReportData& data) {
         continue;
       }
       const std::string column = i < data.overlay_columns.size() ? data.overlay_columns[i] : "";
-      s +=
-          fmt::format("<figure><img src=\"{}\" alt=\"{}\"/><figcaption>{}</figcaption></figure>\n",
-                      row.cells[i].image_uri, html_escape(row.name + ", " + column), html_escape(row.cells[i].caption));
+      s += fmt::format("<figure><img src=\"{}\" alt=\"{}\"/><figcaption>{}</figcaption></figure>\n",
+                       picture_source(row.cells[i].image_uri), html_escape(row.name + ", " + column),
+                       html_escape(row.cells[i].caption));
     }
   }
   s += "</div></div><div class=\"legend\">";

@@ -35,6 +35,10 @@ std::string html_escape(std::string_view text) {
   return out;
 }
 
+std::string picture_source(std::string_view uri) {
+  return uri.starts_with("data:image/") ? html_escape(uri) : "data:,";
+}
+
 std::string score_text(double v, int digits) {
   if (std::isnan(v)) return "–";
   return std::isinf(v) ? (v > 0 ? "∞" : "−∞") : fmt::format("{:.{}f}", v, digits);

@@ -19,7 +19,15 @@ std::size_t fitting(double room, double char_width) {
 // In UTF-8 the other bytes of a character are 10xxxxxx.
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
-std::string tick_label(double v) {
+// In powers of ten, the first from 0 to `within`.
+double symlog(double y, double within) {
+  const double size = std::abs(y) / within;
+  return std::copysign(size > 1 ? 1 + std::log10(size) : size, y);
+}
+
+}  // namespace
+
+std::string number_label(double v) {
   const double size = std::abs(v);
   if (size >= 1e6 || (size > 0 && size < 1e-3)) {
     // "1e-5" rather than "1e-05"
@@ -28,8 +36,6 @@ std::string tick_label(double v) {
   }
   return fmt::format("{:g}", v);
 }
-
-}  // namespace
 
 double text_width(std::string_view text) {
   return kCharWidth * static_cast<double>(std::count_if(text.begin(), text.end(), starts_character));
@@ -72,7 +78,7 @@ std::vector<Tick> linear_ticks(double low, double high, int wanted) {
   std::vector<Tick> ticks;
   for (double k = std::ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k) {
     const double v = k == 0 ? 0 : k * step;
-    ticks.push_back({v, tick_label(std::round(v / step * 1e6) / 1e6 * step)});
+    ticks.push_back({v, number_label(std::round(v / step * 1e6) / 1e6 * step)});
   }
   return ticks;
 }
@@ -85,17 +91,35 @@ std::vector<Tick> log_ticks(double low, double high) {
   for (int e = first; e <= last; e += stride) {
     for (const int m : {1, 2, 5}) {
       const double v = m * std::pow(10, e);
-      if ((m == 1 || few) && v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9)) ticks.push_back({v, tick_label(v)});
+      if ((m == 1 || few) && v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9)) ticks.push_back({v, number_label(v)});
     }
   }
+  return ticks;
+}
+
+std::vector<Tick> symlog_ticks(double low, double high, double within) {
+  const double powers = symlog(high, within) - symlog(low, within);
+  const bool few = powers < 4;
+  const int stride = std::max(1, static_cast<int>(powers / 8));
+  std::vector<double> values{0};
+  for (int e = static_cast<int>(std::lround(std::log10(within))); std::pow(10, e) <= std::max(-low, high) * (1 + 1e-9);
+       e += stride)
+    for (const int m : {1, 2, 5})
+      if (m == 1 || few) values.insert(values.end(), {-m * std::pow(10, e), m * std::pow(10, e)});
+  std::sort(values.begin(), values.end());
+  std::vector<Tick> ticks;
+  for (const double v : values)
+    if (v >= low - std::abs(v) * 1e-9 && v <= high + std::abs(v) * 1e-9) ticks.push_back({v, number_label(v)});
   return ticks;
 }
 
 double Axes::px(double x) const { return left + (x - x_low) / (x_high - x_low) * (right - left); }
 
 double Axes::py(double y) const {
-  const double share = log_y ? std::log(y / y_low) / std::log(y_high / y_low) : (y - y_low) / (y_high - y_low);
-  return bottom - share * (bottom - top);
+  const auto place = [&](double v) {
+    return y_scale == Scale::log ? std::log10(v) : y_scale == Scale::symlog ? symlog(v, linear_within) : v;
+  };
+  return bottom - (place(y) - place(y_low)) / (place(y_high) - place(y_low)) * (bottom - top);
 }
 
 std::pair<std::string, double> open_svg(int width, int height, const std::string& title,

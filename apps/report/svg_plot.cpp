@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "apps/report/html_text.h"
-#include "apps/report/svg_axes.h"
 
 namespace gf {
 namespace {
@@ -20,7 +19,7 @@ constexpr const char* kColors[kSeriesColors] = {"#0072b2", "#d55e00", "#009e73",
 
 int color_index(int wanted, std::size_t place) { return wanted >= 0 ? wanted : static_cast<int>(place); }
 
-bool drawable(double v, bool log) { return std::isfinite(v) && (!log || v > 0); }
+bool drawable(double v, Scale scale) { return std::isfinite(v) && (scale != Scale::log || v > 0); }
 
 struct Range {
   double low = INFINITY, high = -INFINITY;
@@ -31,12 +30,31 @@ struct Range {
 };
 
 // A range with room to draw in, also for no value, one value, or values that are all the same.
-Range usable(Range r, bool log) {
-  if (r.low > r.high) return log ? Range{1, 10} : Range{0, 1};
+Range usable(Range r, Scale scale) {
+  if (r.low > r.high) return scale == Scale::log ? Range{1, 10} : Range{0, 1};
   if (r.high > r.low) return r;
-  if (log) return {r.low / 2, r.low * 2};
+  if (scale == Scale::log) return {r.low / 2, r.low * 2};
   const double room = r.low == 0 ? 1 : std::abs(r.low) * 0.1;
   return {r.low - room, r.low + room};
+}
+
+// Where a symlog axis begins to be logarithmic: the power of ten below the usual size of the smallest curve, so that
+// all are told apart. A curve on its way through 0 decides nothing, nor does one a million times smaller than the
+// largest.
+double linear_stretch(const std::vector<PlotSeries>& series, double largest) {
+  constexpr double kMostDecades = 6;
+  double smallest = largest;
+  for (const PlotSeries& s : series) {
+    std::vector<double> sizes;
+    for (const double v : s.y)
+      if (std::isfinite(v) && v != 0) sizes.push_back(std::abs(v));
+    if (sizes.empty()) continue;
+    const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+    std::nth_element(sizes.begin(), middle, sizes.end());
+    smallest = std::min(smallest, *middle);
+  }
+  if (!(largest > 0)) return 1;
+  return std::pow(10, std::floor(std::max(std::log10(smallest), std::log10(largest) - kMostDecades) + 1e-9));
 }
 
 struct Point {
@@ -83,7 +101,7 @@ std::string draw_band(const PlotSeries& s, const Axes& axes, const std::string& 
   };
   for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
     const double high = s.y[i] + spread_at(s, i), low = s.y[i] - spread_at(s, i);
-    if (!std::isfinite(s.x[i]) || !drawable(high, axes.log_y) || !drawable(low, axes.log_y)) {
+    if (!std::isfinite(s.x[i]) || !drawable(high, axes.y_scale) || !drawable(low, axes.y_scale)) {
       end_run();
       continue;
     }
@@ -109,7 +127,7 @@ std::string draw_series(const PlotSeries& s, const Axes& axes, const std::string
     run.clear();
   };
   for (std::size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(s.x[i]) || !drawable(s.y[i], axes.log_y)) {
+    if (!std::isfinite(s.x[i]) || !drawable(s.y[i], axes.y_scale)) {
       end_run();
       continue;
     }
@@ -142,22 +160,32 @@ std::string line_plot_svg(const LinePlot& plot, int width, int height) {
     const PlotSeries& s = plot.series[i];
     legend.push_back({s.name, series_color(color_index(s.color, i)), s.dashed, false});
     for (std::size_t j = 0; j < std::min(s.x.size(), s.y.size()); ++j) {
-      if (!std::isfinite(s.x[j]) || !drawable(s.y[j], plot.log_y)) continue;
+      if (!std::isfinite(s.x[j]) || !drawable(s.y[j], plot.y_scale)) continue;
       x.add(s.x[j]);
       for (const double v : {s.y[j] - spread_at(s, j), s.y[j] + spread_at(s, j)})
-        if (drawable(v, plot.log_y)) y.add(v);
+        if (drawable(v, plot.y_scale)) y.add(v);
     }
   }
-  x = usable(x, false);
-  y = usable(y, plot.log_y);
+  x = usable(x, Scale::linear);
+  y = usable(y, plot.y_scale);
   if (!std::isnan(plot.y_low)) y.low = plot.y_low;
   if (!std::isnan(plot.y_high)) y.high = plot.y_high;
 
   auto [out, top] = open_svg(width, height, plot.title, legend);
   Axes axes{62,    top,    width - kRight, height - (plot.x_label.empty() ? 28.0 : 46.0), x.low, x.high,
-            y.low, y.high, plot.log_y};
-  std::vector<Tick> y_ticks = plot.log_y ? log_ticks(y.low, y.high) : linear_ticks(y.low, y.high, 5);
-  out += draw_axes(axes, linear_ticks(x.low, x.high, 6), y_ticks, plot.x_label, plot.y_label);
+            y.low, y.high, plot.y_scale};
+  std::string y_label = plot.y_label;
+  if (plot.y_scale == Scale::symlog) {
+    axes.linear_within = linear_stretch(plot.series, std::max(-y.low, y.high));
+    y_label += fmt::format(", linear to ±{}", number_label(axes.linear_within));
+  }
+  const std::vector<Tick> y_ticks = plot.y_scale == Scale::log      ? log_ticks(y.low, y.high)
+                                    : plot.y_scale == Scale::symlog ? symlog_ticks(y.low, y.high, axes.linear_within)
+                                                                    : linear_ticks(y.low, y.high, 5);
+  out += draw_axes(axes, linear_ticks(x.low, x.high, 6), y_ticks, plot.x_label, y_label);
+  if (plot.y_scale == Scale::symlog && y.low < 0 && y.high > 0)  // where values change their sign
+    out += fmt::format("<path d=\"M{:.1f} {:.1f}H{:.1f}\" style=\"stroke:var(--axis,#9aa4b1)\"/>\n", axes.left,
+                       axes.py(0), axes.right);
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     if (!plot.series[i].spread.empty())
       out += draw_band(plot.series[i], axes, series_color(color_index(plot.series[i].color, i)));
@@ -177,12 +205,12 @@ std::string bar_chart_svg(const BarChart& chart, int width, int height) {
       if (std::isfinite(v)) y.add(v);
     }
   }
-  y = usable({0, std::isnan(chart.y_high) ? y.high * 1.05 : chart.y_high}, false);
+  y = usable({0, std::isnan(chart.y_high) ? y.high * 1.05 : chart.y_high}, Scale::linear);
   y.low = 0;
 
   auto [out, top] = open_svg(width, height, chart.title, legend);
   const double slots = std::max<double>(1, static_cast<double>(chart.categories.size()));
-  Axes axes{62, top, width - 14.0, height - 28.0, 0, slots, y.low, y.high, false};
+  Axes axes{62, top, width - 14.0, height - 28.0, 0, slots, y.low, y.high};
   const double slot = (axes.right - axes.left) / slots;
   std::vector<Tick> labels;
   for (std::size_t i = 0; i < chart.categories.size(); ++i) {

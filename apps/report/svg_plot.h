@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/report/svg_axes.h"
+
 namespace gf {
 
 constexpr int kSeriesColors = 8;
@@ -24,7 +26,9 @@ struct PlotSeries {
 struct LinePlot {
   std::string title, x_label, y_label;
   std::vector<PlotSeries> series = {};
-  bool log_y = false;                                       // values <= 0 are left out
+  // log: values <= 0 are left out. symlog: linear up to about where the smallest of the curves lies, which the axis
+  // says.
+  Scale y_scale = Scale::linear;
   double y_low = std::numeric_limits<double>::quiet_NaN();  // NaN: from the data
   double y_high = std::numeric_limits<double>::quiet_NaN();
 };

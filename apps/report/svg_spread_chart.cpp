@@ -131,7 +131,7 @@ std::string spread_chart_svg(const SpreadChart& chart, int width) {
   const double top = chart.title.empty() ? 10 : 34, bottom = top + rows + 6;
   const int height = static_cast<int>(bottom + (chart.x_label.empty() ? 28 : 46));
   const Range x = range_of(chart);
-  const Axes axes{names + 16, top, width - kRight, bottom, x.low, x.high, 0, 1, false};
+  const Axes axes{names + 16, top, width - kRight, bottom, x.low, x.high, 0, 1};
   const std::vector<Tick> ticks = fitting_ticks(axes);
   const auto color = [&](std::size_t i) {
     return series_color(chart.rows[i].color >= 0 ? chart.rows[i].color : static_cast<int>(i));

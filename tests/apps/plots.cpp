@@ -38,13 +38,32 @@ TEST_CASE("ticks are round numbers inside the range") {
   CHECK(labels(log_ticks(0.01, 2)) == Labels{"0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"});
   CHECK(labels(log_ticks(1e-6, 1)) == Labels{"1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1"});
   CHECK(log_ticks(1e-30, 1).size() < 15);
+  CHECK(labels(symlog_ticks(-0.3, 0.55, 0.1)) == Labels{"-0.2", "-0.1", "0", "0.1", "0.2", "0.5"});
+  CHECK(labels(symlog_ticks(-0.3, 100, 0.01)) == Labels{"-0.1", "-0.01", "0", "0.01", "0.1", "1", "10", "100"});
+  CHECK(labels(symlog_ticks(-5, -0.5, 0.1)) == Labels{"-5", "-2", "-1", "-0.5"});
+  CHECK(symlog_ticks(-1e6, 1e6, 1e-6).size() < 15);
 }
 
 TEST_CASE("axes map values to pixels, upwards, also on a log scale") {
-  Axes a{50, 10, 250, 110, 0, 10, 1, 100, true};
+  Axes a{50, 10, 250, 110, 0, 10, 1, 100, Scale::log};
   CHECK(a.px(5) == doctest::Approx(150));
   CHECK(a.py(1) == doctest::Approx(110));
   CHECK(a.py(10) == doctest::Approx(60));
+  CHECK(a.py(100) == doctest::Approx(10));
+}
+
+TEST_CASE(
+    "a symlog axis: powers of ten take as much room below 0 as above, and 0 to the first as much as one of them") {
+  Axes a{50, 10,  250, 110,           0,
+         10, -10, 100, Scale::symlog, 0.1};  // seven stretches: 0.1 to 10 and 0.1 to 100, two linear
+  const double each = 100.0 / 7;
+  CHECK(a.py(-10) == doctest::Approx(110));
+  CHECK(a.py(-1) == doctest::Approx(110 - each));
+  CHECK(a.py(-0.1) == doctest::Approx(110 - 2 * each));
+  CHECK(a.py(-0.05) == doctest::Approx(110 - 2.5 * each));
+  CHECK(a.py(0) == doctest::Approx(110 - 3 * each));
+  CHECK(a.py(0.1) == doctest::Approx(110 - 4 * each));
+  CHECK(a.py(1) == doctest::Approx(110 - 5 * each));
   CHECK(a.py(100) == doctest::Approx(10));
 }
 
@@ -75,17 +94,40 @@ TEST_CASE("a line breaks at values that cannot be drawn") {
   CHECK(contains(linear, "h0M"));  // the lonely first point is a dot, then a new line begins
 
   plot.series[0].y = {1, 0, -1, 100, 10};
-  plot.log_y = true;
+  plot.y_scale = Scale::log;
   const std::string log = line_plot_svg(plot);
   CHECK(count(log, "<circle") == 3);
   CHECK(!contains(log, "nan"));
 }
 
+TEST_CASE("a symlog plot shows values below 0, keeps small curves apart and says where it is linear") {
+  LinePlot plot{.title = "", .x_label = "", .y_label = "value", .series = {}, .y_scale = Scale::symlog};
+  plot.series = {{.name = "ce", .x = {0, 1, 2}, .y = {2, 1, 0.5}},
+                 {.name = "edge", .x = {0, 1, 2}, .y = {4e-4, 3e-4, 2e-4}},
+                 {.name = "adv", .x = {0, 1, 2}, .y = {0.1, 1e-9, -0.1}}};
+  const std::string svg = line_plot_svg(plot);
+  CHECK(markup_fault(svg) == "");
+  CHECK(count(svg, "<circle") == 9);
+  CHECK(contains(svg, ">value, linear to ±1e-4</text>"));
+  const auto height = [&](const std::string& title) {
+    const std::size_t at = svg.rfind("cy=\"", svg.find("<title>" + title));
+    return std::stod(svg.substr(at + 4));
+  };
+  CHECK(height("adv: 2") > height("adv: 1") + 50);
+  CHECK(height("adv: 0") < height("edge: 0") - 30);
+  CHECK(height("ce: 0") < height("adv: 0") - 15);
+  const double zero = height("adv: 1");
+  CHECK(height("adv: 2") - zero == doctest::Approx(zero - height("adv: 0")).epsilon(0.01));
+  // One curve a million times smaller than the others is not what the axis is for.
+  plot.series[1].y = {4e-12, 3e-12, 2e-12};
+  CHECK(contains(line_plot_svg(plot), "±1e-6<"));
+}
+
 TEST_CASE("plots of nothing, of one value and of equal values are drawn") {
-  for (const bool log : {false, true}) {
+  for (const Scale scale : {Scale::linear, Scale::log, Scale::symlog}) {
     for (const std::vector<double>& y : std::vector<std::vector<double>>{{}, {NAN}, {0}, {5}, {5, 5}, {-5, -5}}) {
       LinePlot plot{
-          .title = "t", .x_label = "x", .y_label = "y", .series = {{.name = "s", .x = {}, .y = y}}, .log_y = log};
+          .title = "t", .x_label = "x", .y_label = "y", .series = {{.name = "s", .x = {}, .y = y}}, .y_scale = scale};
       for (std::size_t i = 0; i < y.size(); ++i) plot.series[0].x.push_back(1);
       const std::string svg = line_plot_svg(plot);
       CHECK(markup_fault(svg) == "");
