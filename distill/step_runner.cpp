@@ -252,22 +252,24 @@ StepReport StepRunner::report() {
     for (TermReport& t : r.terms) t.value += next();
     for (WatchedReport& w : r.watched) w.value += next();
   }
-  const auto check = [&](const char* what, const std::string& name, double value, const char* rate) {
+  const auto check = [&](const char* what, const std::string& name, double value, const char* remedy) {
     if (std::isfinite(value)) return;
     NotFiniteStep e({fmt::format("the {} is not finite", what), fmt::format("{} at step {}", name, r.step), "a number",
-                     fmt::format("{}", value), fmt::format("lower {} or set train.clip_norm", rate)},
+                     fmt::format("{}", value), remedy},
                     r.step);
     e.batches = std::move(p.batches);
     e.random_position = p.random_position;
     throw e;
   };
+  constexpr const char *of_model = "lower optim.lr or set train.clip_norm",
+                       *of_opponent = "lower distill.adversarial.lr";  // its gradient is not clipped
   for (const TermReport& t : r.terms) {
-    check("loss", "term " + t.name, t.value, "optim.lr");
+    check("loss", "term " + t.name, t.value, of_model);
     r.loss += t.value;
   }
-  for (const WatchedReport& w : r.watched) check("discriminator", "term " + w.name, w.value, "distill.adversarial.lr");
+  for (const WatchedReport& w : r.watched) check("discriminator", "term " + w.name, w.value, of_opponent);
   r.gradient_norm = read(options_.accumulate * kColumns, float{});
-  check("gradient", "norm", r.gradient_norm, "optim.lr");
+  check("gradient", "norm", r.gradient_norm, of_model);
   const Clock::time_point now = Clock::now(), since = std::max(p.start, last_report_);
   r.seconds = std::chrono::duration<double>(now - since).count() - p.not_training;
   last_report_ = now;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
 
 #include "data/loader.h"
 #include "distill/distillation.h"
@@ -41,7 +42,8 @@ struct Run {
   std::unique_ptr<DistillationTask> task;
 
   explicit Run(const Device& device, const AdversarialOptions& adversarial,
-               std::function<Validation()> validate = nullptr, std::map<std::string, std::string> description = {}) {
+               std::function<Validation()> validate = nullptr, std::map<std::string, std::string> description = {},
+               double kd_weight = 1) {
     teacher = make_network("fanet", {.in_channels = 1, .classes = 2, .width = 0.05});
     student = make_network("mobile_unet", {.in_channels = 1, .classes = 2, .width = 0.1, .dropout = 0});
     teacher->initialise(1);
@@ -50,6 +52,7 @@ struct Run {
     DistillationOptions o;
     o.supervised = {.ce = 1};
     o.vertex_weight = o.edge_weight = 0;
+    o.kd_weight = kd_weight;
     o.warmup_steps = 3;
     o.adversarial = adversarial;
     task =
@@ -231,6 +234,51 @@ TEST_CASE("adversarial training: interrupted, resumed, and exported without its 
     CHECK(load_network(parts.path() + name).network->parameter_count() > 0);
   const SafetensorsFile exported(parts.path() + "/final.gfm");
   for (const FileTensor& t : exported.tensors()) CHECK(t.name.starts_with("model."));
+}
+
+TEST_CASE(
+    "adversarial training: numbers of the discriminator that are not finite are named, with its own rate to lower") {
+  const auto error_of = [](Run& run) -> std::string {
+    const TemporaryFolder data, folder;
+    write_discs(data.path(), 6, 64);
+    const Dataset dataset = open_discs(data.path());
+    LoaderOptions lo;
+    lo.batch_size = 2;
+    Loader loader(dataset, Split::train, lo);
+    TrainerOptions o;
+    o.max_iterations = 2;
+    o.checkpoints = folder.path();
+    TrainingObserver nobody;
+    try {
+      run_training(*run.task, loader, o, nobody);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  const auto ends_with_remedy = [](const std::string& text) {
+    return text.ends_with("; lower distill.adversarial.lr");
+  };
+
+  // A parameter of its: the student's term is the first to show it, and no rate of the student's is to blame.
+  const auto unscored = [] { return Validation(); };
+  Run spoiled(cpu_device(), narrow(), unscored);
+  const NamedTensor parameter = spoiled.task->opponent()->model().parameters().back();
+  parameter.tensor.mutable_data()[0] = std::numeric_limits<float>::quiet_NaN();
+  std::string text = error_of(spoiled);
+  CHECK_MESSAGE(text.starts_with("the loss is not finite: term adv at step 1: expected a number, found nan"), text);
+  CHECK_MESSAGE(text.find("first in parameter of the discriminator, " + parameter.name) != text.npos, text);
+  CHECK_MESSAGE(ends_with_remedy(text), text);
+
+  // A score in its own turn: the teacher's logits are nothing to the student's term.
+  AdversarialOptions unbounded = narrow();
+  unbounded.preprocess = Preprocess::none;
+  Run run(cpu_device(), unbounded, unscored, {}, /*kd_weight=*/0);
+  for (const NamedTensor& p : run.teacher->parameters())
+    if (p.name == "classifier.bias") p.tensor.mutable_data()[0] = std::numeric_limits<float>::infinity();
+  text = error_of(run);
+  CHECK_MESSAGE(text.starts_with("the discriminator is not finite: term d_teacher at step 1: expected a number"), text);
+  CHECK_MESSAGE(ends_with_remedy(text), text);
 }
 
 TEST_CASE("adversarial training: pictures too small for the discriminator are refused by their size") {

@@ -1,6 +1,8 @@
 #pragma once
 // A narrow teacher and student with one method between them, and pictures of theirs: what cases that go through every
 // method take a step with.
+#include <functional>
+
 #include "distill/distillation.h"
 #include "tests/harness/op_case.h"
 
@@ -14,10 +16,13 @@ struct MethodStep {
   std::shared_ptr<Method> method;
   std::unique_ptr<DistillationTask> task;
 
-  explicit MethodStep(const MethodInfo& info, const Device& device = cpu_device(), DType activations = DType::f32) {
+  // `prepare` may give the networks other weights than fresh ones.
+  explicit MethodStep(const MethodInfo& info, const Device& device = cpu_device(), DType activations = DType::f32,
+                      const std::function<void(Network& teacher, Network& student)>& prepare = nullptr) {
     teacher->initialise(1);
     student->initialise(2);
     paraphrasers.initialise(3);
+    if (prepare) prepare(*teacher, *student);
     student->to(device);
     DistillationOptions options;
     options.supervised = {.ce = 0.5, .dice = 0.5, .activations = activations};

@@ -21,9 +21,9 @@ struct Start {
   Batch batch;
 };
 
-inline Start start_with(const Array& image, const Array& ids) {
+inline Start start_with(const Array& image, const Array& ids, double teacher_width = 0.1) {
   Start s;
-  s.teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = 0.1});
+  s.teacher = make_network("fanet", {.in_channels = 1, .classes = kClasses, .width = teacher_width});
   s.student = make_network("mobile_unet", {.in_channels = 1, .classes = kClasses, .width = 0.2});
   s.teacher->initialise(1);
   s.student->initialise(2);
@@ -42,31 +42,41 @@ inline Start random_start(double gain = 1) {
   return start_with(image, ids);
 }
 
-// Rings around discs, and networks that have learnt them for `steps` steps: gradients of fresh networks are chaotic
-// (rounding the weights alone to bf16 turns them into any direction), those of trained ones are not.
-inline Start trained_start(int steps) {
-  Generator g(2);
-  Array image({2, kSize, kSize, 1}), ids(image.shape);
-  normal(0.3)(image, g);
-  for_each_element(ids.shape, [&](auto n, auto h, auto w, auto c) {
-    const double dy = static_cast<double>(h) / kSize - 0.35 - 0.3 * static_cast<double>(n);
-    const double dx = static_cast<double>(w) / kSize - 0.6 + 0.2 * static_cast<double>(n);
-    const double radius = std::hypot(dy, dx);
-    ids.at(n, h, w, c) = radius < 0.12 ? 2 : radius < 0.3 ? 1 : 0;
-    image.at(n, h, w, c) += ids.at(n, h, w, c) - 1;
-  });
-  Start s = start_with(image, ids);
-  for (Network* network : {s.teacher.get(), s.student.get()}) {
-    SupervisedTask task(*network, {.ce = 0.5, .dice = 0.5}, nullptr, {});
-    FlatParameters parameters(*network);
-    Optimizer optimizer(parameters, {.name = "adamw"});
-    Random random(1);
-    for (int i = 0; i < steps; ++i) {
-      parameters.zero_grad();
-      backward(task.objective(s.batch, random).total());
-      optimizer.step(3e-3);
-    }
+// Rings around discs, and which pixels are which.
+struct Rings {
+  Array image{{2, kSize, kSize, 1}}, ids{image.shape};
+
+  Rings() {
+    Generator g(2);
+    normal(0.3)(image, g);
+    for_each_element(ids.shape, [&](auto n, auto h, auto w, auto c) {
+      const double dy = static_cast<double>(h) / kSize - 0.35 - 0.3 * static_cast<double>(n);
+      const double dx = static_cast<double>(w) / kSize - 0.6 + 0.2 * static_cast<double>(n);
+      const double radius = std::hypot(dy, dx);
+      ids.at(n, h, w, c) = radius < 0.12 ? 2 : radius < 0.3 ? 1 : 0;
+      image.at(n, h, w, c) += ids.at(n, h, w, c) - 1;
+    });
   }
+};
+
+inline void learn(Network& network, const Batch& batch, int steps) {
+  SupervisedTask task(network, {.ce = 0.5, .dice = 0.5}, nullptr, {});
+  FlatParameters parameters(network);
+  Optimizer optimizer(parameters, {.name = "adamw"});
+  Random random(1);
+  for (int i = 0; i < steps; ++i) {
+    parameters.zero_grad();
+    backward(task.objective(batch, random).total());
+    optimizer.step(3e-3);
+  }
+}
+
+// Networks that have learnt the rings for `steps` steps: gradients of fresh networks are chaotic (rounding the weights
+// alone to bf16 turns them into any direction), those of trained ones are not.
+inline Start trained_start(int steps, double teacher_width = 0.1) {
+  const Rings rings;
+  Start s = start_with(rings.image, rings.ids, teacher_width);
+  for (Network* network : {s.teacher.get(), s.student.get()}) learn(*network, s.batch, steps);
   return s;
 }
 

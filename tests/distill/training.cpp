@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "data/loader.h"
 #include "distill/distillation.h"
@@ -93,6 +95,37 @@ TEST_CASE("a validation that an interruption skips is made up for: the best chec
   scores.insert(scores.end(), third.scores.begin(), third.scores.end());
   CHECK(scores == unbroken.scores);
   CHECK(unbroken.scores.size() == 3);
+}
+
+TEST_CASE("the report of a step says how long it waited for its pictures") {
+  struct Slow : BatchSource {
+    explicit Slow(BatchSource& source) : source(source) {}
+    Batch next() override {
+      std::this_thread::sleep_for(std::chrono::milliseconds(40));
+      return source.next();
+    }
+    LoaderPosition position() const override { return source.position(); }
+    void seek(LoaderPosition p) override { source.seek(p); }
+    std::int64_t steps_per_epoch() const override { return source.steps_per_epoch(); }
+    std::string name_of_sample(const Batch& b, std::size_t i) const override { return source.name_of_sample(b, i); }
+    BatchSource& source;
+  };
+  const TemporaryFolder folder;
+  for (const int accumulate : {1, 2}) {
+    Supervised run("mobile_unet", 0.1);
+    Loader loader(discs(), Split::train, loader_options());
+    Slow slow(loader);
+    TrainerOptions o = options(folder.path(), 3);
+    o.step.accumulate = accumulate;
+    Recorder recorder;
+    run_training(*run.task, slow, o, recorder);
+    REQUIRE(recorder.steps.size() == 3);
+    for (const StepReport& r : recorder.steps) {
+      CHECK(r.data_seconds >= 0.04 * accumulate);
+      CHECK(r.data_seconds < 20);
+      CHECK(r.seconds > 0);
+    }
+  }
 }
 
 TEST_CASE("a run whose pictures are changed on the device is the run whose loader changes them") {
