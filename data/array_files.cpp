@@ -22,6 +22,16 @@ using Shape64 = std::vector<std::int64_t>;
 
 std::string text(const Shape64& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
+double elements(const Shape64& shape) {
+  double n = 1;
+  for (const std::int64_t side : shape) n *= static_cast<double>(side);
+  return n;
+}
+
+void require_same_shape(const Shape64& image, const Shape64& label, const std::string& path) {
+  if (label != image) bad_data("image and label differ in shape", path, text(image), text(label));
+}
+
 void make_finite(std::vector<float>& values, NonFinite non_finite, const std::string& where) {
   const auto is_bad = [](float v) { return !std::isfinite(v); };
   if (non_finite == NonFinite::zero) return std::replace_if(values.begin(), values.end(), is_bad, 0.0f);
@@ -60,24 +70,31 @@ class Slice {
   }
   // The size is known to be sane before anything is unpacked: packed zeros of any amount fit a small file.
   Extent extent(const char* name) const {
-    for (const FileTensor& t : file_.tensors()) {
-      if (t.name != name) continue;
-      if (t.shape.size() != 2) bad_data("slice of another shape", where(name), "height and width", text(t.shape));
-      require_plausible_extent(t.shape[0], t.shape[1], where(name));
-      if (name == std::string_view(kImage))
-        require_image_content(double(t.shape[0]) * double(t.shape[1]) * double(file_dtype_bytes(t.dtype)),
-                              t.end - t.begin, where(name));
-      return {t.shape[0], t.shape[1]};
-    }
-    std::vector<std::string> names;
-    for (const FileTensor& t : file_.tensors()) names.push_back(t.name);
-    bad_data("slice lacks an array", file_.path(), fmt::format("an array \"{}\"", name),
-             names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", ")));
+    const Shape64& shape = array(name).shape;
+    if (shape.size() != 2) bad_data("slice of another shape", where(name), "height and width", text(shape));
+    require_plausible_extent(shape[0], shape[1], where(name));
+    if (name == std::string_view(kImage)) require_content(name);
+    return {shape[0], shape[1]};
+  }
+  const Shape64& shape(const char* name) const { return array(name).shape; }
+  void require_content(const char* name) const {
+    const FileTensor& t = array(name);
+    require_image_content(elements(t.shape) * double(file_dtype_bytes(t.dtype)), t.end - t.begin, where(name));
   }
   std::vector<double> numbers(const char* name) const { return file_.numbers(name); }
   std::string where(const char* name) const { return file_.path() + ", " + name; }
 
  private:
+  const FileTensor& array(const char* name) const {
+    const std::vector<FileTensor>& arrays = file_.tensors();
+    const auto at = std::ranges::find(arrays, name, &FileTensor::name);
+    if (at != arrays.end()) return *at;
+    std::vector<std::string> names;
+    for (const FileTensor& t : arrays) names.push_back(t.name);
+    bad_data("slice lacks an array", file_.path(), fmt::format("an array \"{}\"", name),
+             names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", ")));
+  }
+
   NpzFile file_;
 };
 
@@ -160,11 +177,14 @@ std::string array_stem(const std::string& path) {
 StackShape read_stack_shape(const std::string& path) {
   const Hdf5File file(path);
   const Shape64 shape = image_shape(file);
-  const bool has_label = file.has(kLabel);
-  return {shape[0], {shape[1], shape[2]}, has_label, file.has(kGeometry), has_label && file.shape(kLabel) == shape};
+  return {shape[0], {shape[1], shape[2]}, file.has(kLabel), file.has(kGeometry)};
 }
 
 Extent read_slice_extent(const std::string& path) { return Slice(path).extent(kImage); }
+
+bool holds_geometry(const std::string& path) {
+  return is_stack_name(path) ? Hdf5File(path).has(kGeometry) : Slice(path).has(kGeometry);
+}
 
 ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
                             NonFinite non_finite) {
@@ -179,7 +199,7 @@ std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::i
     const Hdf5File file(paths[0]);
     const Shape64 shape = stack_shape(file, kLabel), image = stack_shape(file, kImage);
     const std::string where = paths[0] + ", " + kLabel;
-    if (shape != image) bad_data("image and label differ in shape", paths[0], text(image), text(shape));
+    require_same_shape(image, shape, paths[0]);
     // Slice by slice: the values are held as numbers only once.
     for (std::int64_t z = first; z <= last; ++z) {
       const std::vector<float> values = file.floats(kLabel, z, 1);
@@ -199,6 +219,47 @@ std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::i
     masks.push_back(std::move(mask));
   }
   return masks;
+}
+
+// A label of no more values than the image takes no memory that the image did not; a larger one may be nothing but a
+// few packed bytes.
+std::vector<std::int32_t> read_label_values(const std::string& path, NonFinite non_finite) {
+  constexpr double kAtOnce = 1 << 24;  // numbers that are held beside the values
+  const std::string where = path + ", " + kLabel;
+  std::vector<std::int32_t> values;
+  const auto take = [&](const auto& numbers) {
+    for (const auto v : numbers) values.push_back(label_of(v, non_finite, where));
+  };
+  if (is_slice_name(path)) {
+    const Slice slice(path);
+    const Extent image = slice.extent(kImage);
+    if (elements(slice.shape(kLabel)) > double(image.h) * double(image.w)) slice.require_content(kLabel);
+    take(slice.numbers(kLabel));
+    return values;
+  }
+  const Hdf5File file(path);
+  const Shape64 image = image_shape(file), label = file.shape(kLabel);
+  if (label.empty()) bad_data("label is a single number", where, text(image), text(label));
+  const double all = elements(label);
+  if (all > elements(image)) {
+    const Hdf5File::Storage storage = file.storage(kLabel);
+    require_image_content(storage.unpacked, storage.packed, where);
+  }
+  if (all == 0) return values;
+  values.reserve(static_cast<std::size_t>(all));
+  const auto entries = static_cast<std::int64_t>(std::max(1.0, kAtOnce / all * static_cast<double>(label[0])));
+  for (std::int64_t first = 0; first < label[0]; first += entries)
+    take(file.floats(kLabel, first, std::min(entries, label[0] - first)));
+  return values;
+}
+
+void require_fitting_label(const std::string& path) {
+  if (is_slice_name(path)) {
+    const Slice slice(path);
+    return require_same_shape(slice.shape(kImage), slice.shape(kLabel), path);
+  }
+  const Hdf5File file(path);
+  require_same_shape(file.shape(kImage), file.shape(kLabel), path);
 }
 
 }  // namespace gf

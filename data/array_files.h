@@ -31,17 +31,22 @@ struct StackShape {
   std::int64_t slices = 0;
   Extent extent;
   bool has_label = false, has_geometry = false;
-  bool label_fits = false;  // the label is of the image's shape
 };
 
 // Of one .h5, without reading a pixel.
 StackShape read_stack_shape(const std::string& path);
 Extent read_slice_extent(const std::string& path);  // of one .npz
+bool holds_geometry(const std::string& path);       // of either: whether it knows the size of a voxel
 
 // Slices first .. last of one .h5 (last < 0: all), or of .npz files, one each.
 ImageStack read_image_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
                             NonFinite non_finite = NonFinite::refuse);
 std::vector<Mask> read_label_stack(const std::vector<std::string>& paths, std::int64_t first, std::int64_t last,
                                    NonFinite non_finite = NonFinite::refuse);
+
+// The label of one .npz or .h5 for who looks for faults: all of its values, whatever its shape; and an error where that
+// is not the image's.
+std::vector<std::int32_t> read_label_values(const std::string& path, NonFinite non_finite = NonFinite::refuse);
+void require_fitting_label(const std::string& path);
 
 }  // namespace gf

@@ -126,6 +126,7 @@ Dataset open_dataset(const DatasetSource& source, const Preprocessing& preproces
   if (d.preprocessing.tiling != Tiling::none) count_tiles(d, faults);
   for (Case& c : d.cases)
     if (c.split == Split::unlabelled) c.label.clear(), c.more_labels.clear();
+  d.notes = faults.take_notes();
   return d;
 }
 

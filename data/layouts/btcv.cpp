@@ -59,7 +59,7 @@ Dataset open_btcv(const DatasetSource& source, const Preprocessing& preprocessin
     const OrganOrder& order = find_organ_order(source.class_order);
     d.class_names = organ_class_names(order);
     d.preprocessing.label_map.entries = organ_label_map(order).entries;
-    d.notes.push_back(fmt::format("btcv: labels in the order {}: {}", order.name, organ_list(order)));
+    faults.note(fmt::format("btcv: labels in the order {}: {}", order.name, organ_list(order)));
   }
   if (!source.class_names.empty()) d.class_names = source.class_names;
   const auto [images, labels] = find_folders(d.root);
@@ -69,7 +69,7 @@ Dataset open_btcv(const DatasetSource& source, const Preprocessing& preprocessin
     Case c;
     c.id = fmt::format("case{:04}", number);
     c.images = {(images / name).string()};
-    faults.attempt(Check::missing_pair, c.id, [&] {
+    faults.attempt(Check::missing_pair, c.id, [&, &labels = labels] {
       c.label = existing_file(labels.string(), "label" + name.substr(3), "the image " + c.images[0]);
     });
     c.split = is_synapse_test_case(number) ? Split::test : Split::train;

@@ -46,7 +46,7 @@ std::size_t read_folder(Dataset& d, const std::string& subset, CaseFaults& fault
     const std::string picture = picture_of_mask(stem);
     if (picture.empty()) continue;
     const auto at = cases.find(picture);
-    const bool paired = faults.attempt(Check::missing_pair, picture, [&] {
+    const bool paired = faults.attempt(Check::missing_pair, picture, [&, &path = path] {
       if (at == cases.end()) bad_data("mask without a picture", path, picture + ".png beside it", "none");
     });
     if (!paired) continue;
@@ -80,7 +80,7 @@ Dataset open_busi(const DatasetSource& source, const Preprocessing& preprocessin
     if (!has_folder(d.root, subset)) bad_data("folder is missing", d.root, "a folder " + subset, "none");
     found += fmt::format("{}{} {}", found.empty() ? "" : ", ", read_folder(d, subset, faults), subset);
   }
-  d.notes.push_back(fmt::format("busi: {} (published: 437 benign, 210 malignant, 133 normal)", found));
+  faults.note(fmt::format("busi: {} (published: 437 benign, 210 malignant, 133 normal)", found));
   draw_parts(d, source.val_share, source.test_share, source.split_seed);
   return d;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Faults of single cases that a layout meets while it lists them: training stops at the first, `graphflow verify` wants
-// them all and the other cases with them.
+// What a layout has to say while it lists the cases. Faults of single cases: training stops at the first, `graphflow
+// verify` wants them all and the other cases with them. Notes: what a user should hear of the data set; they are there
+// also when the layout itself has given up.
 #include <string>
 #include <vector>
 
@@ -29,9 +30,13 @@ class CaseFaults {
   bool collects() const { return collects_; }
   std::vector<Finding> take() { return std::move(findings_); }
 
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  std::vector<std::string> take_notes() { return std::move(notes_); }
+
  private:
   bool collects_;
   std::vector<Finding> findings_;
+  std::vector<std::string> notes_;
 };
 
 // As open_dataset() of dataset.h. Where faults are collected, cases without their image are left out and cases without

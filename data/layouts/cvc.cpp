@@ -64,7 +64,7 @@ Dataset open_cvc(const DatasetSource& source, const Preprocessing& preprocessing
     Case c;
     c.id = stem;
     c.images = {path};
-    faults.attempt(Check::missing_pair, c.id, [&, &path = path] {
+    faults.attempt(Check::missing_pair, c.id, [&, &path = path, &labels = labels] {
       if (mask == masks.end()) bad_data("frame without a mask", path, "a file " + c.id + " in " + labels, "none");
       c.label = mask->second;
     });
@@ -74,9 +74,9 @@ Dataset open_cvc(const DatasetSource& source, const Preprocessing& preprocessing
   }
   std::ranges::stable_sort(d.cases, {}, [](const Case& c) { return frame_number(c.id); });
   if (d.cases.size() != kFrames)
-    d.notes.push_back(fmt::format("warning: cvc: {} frames, {} were published", d.cases.size(), kFrames));
+    faults.note(fmt::format("warning: cvc: {} frames, {} were published", d.cases.size(), kFrames));
   if (!source.keep_sequences)
-    d.notes.push_back("cvc: frames are drawn one by one: the test part shows polyps that were trained on");
+    faults.note("cvc: frames are drawn one by one: the test part shows polyps that were trained on");
   draw_parts(d, source.val_share, source.test_share, source.split_seed);
   return d;
 }

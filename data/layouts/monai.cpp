@@ -92,8 +92,7 @@ Dataset open_monai(const DatasetSource& source, const Preprocessing& preprocessi
   std::size_t left_out = 0;
   for (const char* key : {"validation", "val"}) left_out += read_list(r, json, key, Split::val);
   for (const char* key : {"test", "testing"}) left_out += read_list(r, json, key, Split::test);
-  if (left_out > 0)
-    d.notes.push_back(std::to_string(left_out) + " entries of " + path + " have no label and take no part");
+  if (left_out > 0) faults.note(std::to_string(left_out) + " entries of " + path + " have no label and take no part");
   if (r.has_folds && !r.any_in_fold)
     bad_data("no such fold", path, "entries of fold " + std::to_string(source.fold), "none", "set data.fold");
   bool has_val = false, has_test = false;

@@ -66,8 +66,8 @@ Dataset open_nnunet(const DatasetSource& source, const Preprocessing& preprocess
   for (Case& c : nnunet_cases(d.root, "Tr", about.ending, faults)) add_case(d, std::move(c), faults);
   const auto n = static_cast<std::int64_t>(d.cases.size());
   if (about.training_cases && *about.training_cases != n)
-    d.notes.push_back("warning: " + json + " speaks of " + std::to_string(*about.training_cases) + " training cases, " +
-                      std::to_string(n) + " are there");
+    faults.note("warning: " + json + " speaks of " + std::to_string(*about.training_cases) + " training cases, " +
+                std::to_string(n) + " are there");
   // A colour picture is one file with three channels.
   const std::size_t channels = about.channels.size();
   const bool gray = !d.volumes && d.preprocessing.channels == 1;

@@ -55,7 +55,12 @@ std::vector<std::string> names_of(const std::string& lists, const char* list, co
       while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
       if (line.empty()) continue;
       const std::string where = fmt::format("{} line {}", path.string(), ++number);
-      if (faults.attempt(Check::missing_file, line, [&] { existing_file(folder, line + ending, where); }))
+      // Cases are called so, and files that are made of them.
+      const bool plain = faults.attempt(Check::data_set, line, [&] {
+        if (fs::path(line).filename() != line)
+          bad_data("the list leads to another folder", where, "the name of a file in " + folder, line);
+      });
+      if (plain && faults.attempt(Check::missing_file, line, [&] { existing_file(folder, line + ending, where); }))
         names.push_back(line);
     }
     return names;
@@ -100,8 +105,8 @@ void add_training_cases(Dataset& d, const std::string& lists, CaseFaults& faults
     d.cases.push_back(std::move(c));
   }
   if (all != kPublishedSlices || !unlike.empty() || slices.size() != 18)
-    d.notes.push_back(fmt::format("warning: synapse: {} training slices in {} cases, TransUNet's list has {} in 18{}{}",
-                                  all, slices.size(), kPublishedSlices, unlike.empty() ? "" : "; slices: ", unlike));
+    faults.note(fmt::format("warning: synapse: {} training slices in {} cases, TransUNet's list has {} in 18{}{}", all,
+                            slices.size(), kPublishedSlices, unlike.empty() ? "" : "; slices: ", unlike));
 }
 
 void add_test_cases(Dataset& d, const std::string& lists, CaseFaults& faults) {
@@ -125,12 +130,14 @@ void add_test_cases(Dataset& d, const std::string& lists, CaseFaults& faults) {
     d.cases.push_back(std::move(c));
     ++cases;
   }
-  if (cases != 12) d.notes.push_back(fmt::format("warning: synapse: {} test cases, TransUNet's list has 12", cases));
+  if (cases != 12) faults.note(fmt::format("warning: synapse: {} test cases, TransUNet's list has 12", cases));
   if (!all_know_geometry)
-    d.notes.push_back("synapse: the files hold no voxel sizes; distances count every voxel as 1 mm");
+    faults.note(
+        "synapse: the files hold no voxel sizes; distances count every voxel as 1 mm, or as eval.spacing = [SLICES, "
+        "HEIGHT, WIDTH] says");
 }
 
-void check_order(Dataset& d, const OrganOrder& order, const CaseFaults& faults) {
+void check_order(const Dataset& d, const OrganOrder& order, CaseFaults& faults) {
   if (d.cases.empty()) return;
   const auto test = std::ranges::find(d.cases, Split::test, &Case::split);
   const Case& c = test != d.cases.end() ? *test : d.cases.front();
@@ -142,7 +149,7 @@ void check_order(Dataset& d, const OrganOrder& order, const CaseFaults& faults) 
   });
   const std::vector<std::string> doubts = sizes.doubts(order), others = sizes.plausible_orders();
   if (doubts.empty()) return;
-  d.notes.push_back(fmt::format(
+  faults.note(fmt::format(
       "warning: synapse: data.class_order = \"{}\" does not look right: in {} {}; {}", order.name, c.id,
       fmt::join(doubts, ", and "),
       others.empty() ? "no known order fits" : fmt::format("orders that fit: {}", fmt::join(others, ", "))));
@@ -161,9 +168,9 @@ Dataset open_synapse(const DatasetSource& source, const Preprocessing& preproces
   d.preprocessing = preprocessing;
   d.preprocessing.normalisation = Normalisation::none;
   d.preprocessing.slice_axis = 2;
-  d.notes.push_back(fmt::format("synapse: labels in the order {}: {}", order.name, organ_list(order)));
+  faults.note(fmt::format("synapse: labels in the order {}: {}", order.name, organ_list(order)));
   const std::string lists = find_lists(d.root);
-  if (lists.empty()) d.notes.push_back("synapse: no lists_Synapse: every file takes part");
+  if (lists.empty()) faults.note("synapse: no lists_Synapse: every file takes part");
   add_training_cases(d, lists, faults);
   draw_parts(d, source.val_share, 0, source.split_seed);
   add_test_cases(d, lists, faults);

@@ -56,7 +56,7 @@ class Across {
     }
   }
 
-  // Slices of .npz and .h5 that lie in two cases, told once for the two.
+  // Slices that lie in two volumes, told once for the two.
   void slices() {
     std::map<std::uint64_t, Place> first;
     std::map<std::pair<std::size_t, std::size_t>, std::vector<std::pair<Place, Place>>> shared;

@@ -15,7 +15,7 @@ struct CaseFacts {
   std::int64_t channels = 1;
   double least = 0, most = 0, mean = 0, deviation = 0;  // of all channels as stored
   std::uint64_t content = 0;                     // a hash of size and values: the same picture, whatever the file
-  std::vector<std::uint64_t> slices;             // of .npz and .h5: a hash each, 0 of a constant slice
+  std::vector<std::uint64_t> slices;             // of a volume: a hash each; 0 of one or two values, or not read
   std::map<std::int32_t, std::int64_t> labels;   // stored value -> pixels; empty without a readable label
   std::map<std::int32_t, std::int64_t> classes;  // class id -> pixels, of the files whose values all have one
   std::vector<Finding> findings;

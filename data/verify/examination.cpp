@@ -38,14 +38,30 @@ void count(std::span<const std::int32_t> values, std::map<std::int32_t, std::int
   }
 }
 
-}  // namespace
-
+// Of size and values: the same picture, whatever the file.
 std::uint64_t content_of(std::span<const std::int64_t> size, std::span<const float> values) {
   Hash hash;
   for (const std::int64_t n : size) hash.add(static_cast<std::uint64_t>(n));
   hash.add(values);
   return hash.value();
 }
+
+// Whether every channel has one value, or two: background, and what a scanner writes outside its field of view.
+bool is_blank(std::span<const float> pixels, std::int64_t channels) {
+  const auto n = static_cast<std::size_t>(channels);
+  for (std::size_t c = 0; c < n; ++c) {
+    const float first = pixels[c];
+    float second = first;
+    for (std::size_t i = c; i < pixels.size(); i += n) {
+      if (pixels[i] == first || pixels[i] == second) continue;
+      if (second != first) return false;
+      second = pixels[i];
+    }
+  }
+  return true;
+}
+
+}  // namespace
 
 void Examination::finish_image(std::span<const float> values) {
   facts_.readable = true;
@@ -56,6 +72,10 @@ void Examination::finish_image(std::span<const float> values) {
   const StoredIntensity stored = intensity_of(values);
   facts_.mean = stored.mean, facts_.deviation = stored.deviation;
   facts_.least = *least, facts_.most = *most;
+}
+
+void Examination::add_slice(Extent size, std::int64_t channels, std::span<const float> pixels) {
+  facts_.slices.push_back(is_blank(pixels, channels) ? 0 : content_of(std::array{size.h, size.w, channels}, pixels));
 }
 
 bool Examination::to_classes(std::vector<std::int32_t>& values, const std::string& file) {

@@ -56,6 +56,10 @@ class Examination {
   // The image is read; size and channels stand in the facts.
   void finish_image(std::span<const float> values);
 
+  // The next slice of a volume, its channels interleaved; or one that cannot be read.
+  void add_slice(Extent size, std::int64_t channels, std::span<const float> pixels);
+  void add_unread_slice() { facts_.slices.push_back(0); }
+
   // Stored labels to class ids in place; false, and a finding, where a value has no class. `file` is named.
   bool to_classes(std::vector<std::int32_t>& values, const std::string& file);
   void count_labels(std::span<const std::int32_t> stored);
@@ -74,9 +78,6 @@ class Examination {
   const Case& case_;
   CaseFacts facts_;
 };
-
-// A hash of size and values: the same picture, whatever the file.
-std::uint64_t content_of(std::span<const std::int64_t> size, std::span<const float> values);
 
 void examine_volume(Examination& x);   // NIfTI
 void examine_picture(Examination& x);  // one file, or one a channel

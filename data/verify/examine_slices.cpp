@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "data/array_files.h"
@@ -16,11 +15,6 @@ constexpr std::size_t kNamed = 4;
 
 std::string size_text(Extent e) { return fmt::format("{}x{} pixels", e.w, e.h); }
 
-std::uint64_t slice_content(Extent e, std::span<const float> pixels) {
-  const bool constant = std::ranges::adjacent_find(pixels, std::ranges::not_equal_to()) == pixels.end();
-  return constant ? 0 : content_of(std::array{e.h, e.w}, pixels);
-}
-
 void take_image(Examination& x, const ImageStack& stack) {
   const auto [h, w] = stack.extent;
   CaseFacts& facts = x.facts();
@@ -34,6 +28,13 @@ void take_image(Examination& x, const ImageStack& stack) {
                                          channels, stack.channels));
 }
 
+// Values are of use whatever the label's shape; that they do not fit the image is said too.
+bool read_label(Examination& x, const std::string& path, std::vector<std::int32_t>& values) {
+  if (!x.reads([&](NonFinite n) { values = read_label_values(path, n); })) return false;
+  x.survives(Check::size_mismatch, [&] { require_fitting_label(path); });
+  return true;
+}
+
 void examine_stack(Examination& x) {
   const Case& c = x.examined();
   ImageStack image;
@@ -41,31 +42,17 @@ void examine_stack(Examination& x) {
   take_image(x, image);
   const std::size_t each = image.pixels.size() / static_cast<std::size_t>(image.slices);
   for (std::size_t at = 0; at < image.pixels.size(); at += each)
-    x.facts().slices.push_back(slice_content(image.extent, std::span(image.pixels).subspan(at, each)));
+    x.add_slice(image.extent, image.channels, std::span(image.pixels).subspan(at, each));
   if (c.label.empty()) return;
-  StackShape shape;
-  if (!x.survives(Check::unreadable, [&] { shape = read_stack_shape(c.images[0]); })) return;
-  std::vector<Mask> masks;
-  const auto read = [&](NonFinite n) { masks = read_label_stack(c.images, 0, shape.slices - 1, n); };
-  if (shape.has_label && !shape.label_fits) {
-    x.survives(Check::size_mismatch, [&] { read(NonFinite::refuse); });
-    return;
-  }
-  if (!x.reads(read)) return;
-  std::vector<std::int32_t> values;
-  for (Mask& mask : masks) {
-    values.insert(values.end(), mask.values.begin(), mask.values.end());
-    mask = {};  // a large volume is in memory once
-  }
-  x.take_labels(values, c.images[0]);
+  std::vector<std::int32_t> label;
+  if (read_label(x, c.images[0], label)) x.take_labels(label, c.images[0]);
 }
 
 // One .npz, which is appended to `all`.
 void examine_file(Examination& x, const std::string& path, ImageStack& all) {
   ImageStack image;
-  x.facts().slices.push_back(0);
-  if (!x.reads([&](NonFinite n) { image = read_image_stack({path}, 0, 0, n); })) return;
-  x.facts().slices.back() = slice_content(image.extent, image.pixels);
+  if (!x.reads([&](NonFinite n) { image = read_image_stack({path}, 0, 0, n); })) return x.add_unread_slice();
+  x.add_slice(image.extent, image.channels, image.pixels);
   if (all.slices == 0) {
     all = image;
   } else if (image.extent != all.extent) {
@@ -76,14 +63,10 @@ void examine_file(Examination& x, const std::string& path, ImageStack& all) {
     ++all.slices;
   }
   if (x.examined().label.empty()) return;
-  std::vector<Mask> label;
-  if (!x.reads([&](NonFinite n) { label = read_label_stack({path}, 0, 0, n); })) return;
-  Mask& mask = label.at(0);
-  if (Extent{mask.h, mask.w} != image.extent)
-    x.error(Check::size_mismatch, fmt::format("{}: image and label differ in size: expected {}, found {}", path,
-                                              size_text(image.extent), size_text({mask.h, mask.w})));
-  x.count_labels(mask.values);
-  if (x.to_classes(mask.values, path)) x.count_classes(mask.values);
+  std::vector<std::int32_t> label;
+  if (!read_label(x, path, label)) return;
+  x.count_labels(label);
+  if (x.to_classes(label, path)) x.count_classes(label);
 }
 
 // Findings of one kind as one. `files` lie beside the findings.

@@ -47,22 +47,31 @@ void compare_grids(Examination& x, const std::string& a_path, const NiftiHeader&
     x.warn(Check::affine_mismatch, fmt::format("{} and {}: only one of them says where it lies", a_path, b_path));
 }
 
+// Channels of other sizes have no slices in common.
+void add_slices(Examination& x, const Volume& volume, int axis) {
+  const NiftiHeader& h = volume.header;
+  if (static_cast<std::int64_t>(volume.voxels.size()) != h.voxels_per_channel() * h.channels) return;
+  for (std::int64_t i = 0; i < slice_count(h, axis); ++i) {
+    const Picture slice = image_slice(volume, axis, i);
+    x.add_slice({slice.h, slice.w}, slice.c, slice.pixels);
+  }
+}
+
 // The header of all channels together; none where one of them cannot be read.
 std::optional<NiftiHeader> image_header(Examination& x) {
   const Case& c = x.examined();
-  NiftiHeader header;
-  std::vector<float> voxels;
+  Volume all;
+  NiftiHeader& header = all.header;
   for (const std::string& path : c.images) {
     Volume v;
     if (!x.reads([&](NonFinite n) { v = read_nifti(path, n); })) return {};
-    if (voxels.empty()) {
-      header = v.header;
-      voxels = std::move(v.voxels);
+    if (all.voxels.empty()) {
+      all = std::move(v);
       continue;
     }
     compare_grids(x, c.images[0], header, path, v.header, "channels");
     header.channels += v.header.channels;
-    voxels.insert(voxels.end(), v.voxels.begin(), v.voxels.end());
+    all.voxels.insert(all.voxels.end(), v.voxels.begin(), v.voxels.end());
   }
   const int axis = x.preprocessing().slice_axis, channels = x.preprocessing().channels;
   const Extent e = slice_extent(header, axis);
@@ -70,7 +79,8 @@ std::optional<NiftiHeader> image_header(Examination& x) {
   facts.size = {slice_count(header, axis), e.h, e.w};
   facts.spacing_mm = slice_spacing(header, axis);
   facts.channels = header.channels;
-  x.finish_image(voxels);
+  x.finish_image(all.voxels);
+  add_slices(x, all, axis);
   if (header.channels != channels)
     x.error(Check::channels, fmt::format("{}: expected {} channel{} (data.channels), found {}", c.images[0], channels,
                                          channels == 1 ? "" : "s", header.channels));

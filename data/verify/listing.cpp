@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -178,6 +179,25 @@ void take_warnings(Listing& listing) {
   });
 }
 
+// What the layout's own reader has said and the lenient one has not.
+void take_over(Listing& lenient, std::vector<Finding> findings, std::vector<std::string> notes) {
+  const auto alike = [](const Finding& a, const Finding& b) {
+    return a.check == b.check && a.case_id == b.case_id && (!a.case_id.empty() || a.message == b.message);
+  };
+  std::erase_if(findings, [&](const Finding& f) {
+    return std::ranges::any_of(lenient.findings, [&](const Finding& said) { return alike(said, f); });
+  });
+  std::ranges::move(findings, std::back_inserter(lenient.findings));
+  lenient.dataset.notes = std::move(notes);
+  take_warnings(lenient);
+}
+
+// The layouts whose table has fixed columns, of which the lenient reader says more.
+bool has_fixed_table(const DatasetSource& source) {
+  const bool reads_table = source.layout == "images_masks" || source.layout == "nifti_cases";
+  return reads_table && fs::exists(fs::path(source.root) / "index.csv");
+}
+
 }  // namespace
 
 const char* name_of(Check check) {
@@ -217,15 +237,16 @@ Listing list_cases(const DatasetSource& source, const Preprocessing& preprocessi
       lenient.findings.push_back(data_set(source.root + ": no images"));
     return lenient;
   }
+  CaseFaults faults(/*collects=*/true);
   try {
     Listing listing;
-    CaseFaults faults(/*collects=*/true);
     listing.dataset = open_dataset(source, preprocessing, faults);
     listing.classes_known = true;
     listing.findings = faults.take();
-    // Of tables whose columns are fixed the lenient reader says more.
-    const bool table = source.layout != "csv" && fs::exists(fs::path(source.root) / "index.csv");
-    if (table && !listing.findings.empty() && has_errors(lenient)) return lenient;
+    if (has_fixed_table(source) && !listing.findings.empty() && has_errors(lenient)) {
+      take_over(lenient, std::move(listing.findings), std::move(listing.dataset.notes));
+      return lenient;
+    }
     take_warnings(listing);
     for (Finding& f : lenient.findings)  // labels nobody uses; the layout itself decides what is an error
       if (f.severity == Severity::warning) listing.findings.push_back(std::move(f));
@@ -233,6 +254,7 @@ Listing list_cases(const DatasetSource& source, const Preprocessing& preprocessi
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::usage) throw;
     if (!has_errors(lenient)) lenient.findings.insert(lenient.findings.begin(), data_set(e.what()));
+    take_over(lenient, faults.take(), faults.take_notes());
     return lenient;
   }
 }

@@ -82,6 +82,27 @@ TEST_CASE("hdf5 and npz: what cannot be read is one line with the file") {
   CHECK(holds(stack(folder / "text.npz"), "text.npz"));
 }
 
+TEST_CASE("a label larger than its image is read where its file could hold it, and refused where it is packed zeros") {
+  const TemporaryFolder folder;
+  const std::vector<float> image = {1, 2, 3, 4}, label = {0, 1, 2, 3, 4, 5};
+  const std::vector<std::uint8_t> zeros((1 << 26) + 8192);
+  const std::vector<std::int64_t> side = {1, 8193, 8192};
+  const auto bytes = [](const auto& v) { return std::as_bytes(std::span(v)); };
+  const std::string stack = folder / "a.h5", slice = folder / "a.npz";
+  write_hdf5(stack, {{"image", {1, 2, 2}, image}, {"label", {3, 2}, label}});
+  write_npz(slice, {{"image", "<f4", {2, 2}, bytes(image)}, {"label", "<f4", {6}, bytes(label)}});
+  for (const std::string& path : {stack, slice}) {
+    CHECK(read_label_values(path) == std::vector<std::int32_t>{0, 1, 2, 3, 4, 5});
+    CHECK(holds(message_of([&] { require_fitting_label(path); }), "image and label differ in shape: " + path));
+  }
+  write_hdf5(stack, {{"image", {1, 2, 2}, image}, {"label", side, {}, zeros}});
+  write_npz(slice, {{"image", "<f4", {2, 2}, bytes(image)}, {"label", "|u1", side, bytes(zeros)}});
+  for (const std::string& path : {stack, slice})
+    CHECK(holds(message_of([&] { read_label_values(path); }), "next to nothing for its size: " + path + ", label"));
+  write_hdf5(stack, {{"image", {1, 2, 2}, image}});
+  CHECK(holds(message_of([&] { read_label_values(stack); }), "\"label\""));
+}
+
 TEST_CASE("written arrays read back, and the same values give the same bytes") {
   const TemporaryFolder folder;
   std::vector<float> image(3 * 4 * 5);

@@ -55,6 +55,21 @@ TEST_CASE("hostile lists: a name with a NUL character is another file for the sy
   says(refusal([&] { open_dataset({"csv", t.path(), {}}, {}); }), "file name with a NUL character");
 }
 
+TEST_CASE("hostile lists: synapse's names are those of files in its folders, cases are called so") {
+  const TemporaryFolder t;
+  for (const char* name : {"train_npz/a_slice000.npz", "train_npz/in/a_slice000.npz", "test_vol_h5/x.npy.h5"})
+    write_text(t / name, "");
+  for (const char* name : {"../train_npz/a_slice000", "in/a_slice000", "/etc/a_slice000"}) {
+    write_text(t / "lists_Synapse/train.txt", std::string("a_slice000\n") + name + "\n");
+    const std::string text = refusal([&] { open_dataset({"synapse", t.path(), {}}, {}); });
+    says(text, "the list leads to another folder: " + t / "lists_Synapse/train.txt line 2");
+    says(text, name);
+  }
+  write_text(t / "lists_Synapse/train.txt", "a_slice000\n");
+  write_text(t / "lists_Synapse/test_vol.txt", "../test_vol_h5/x\n");
+  says(refusal([&] { open_dataset({"synapse", t.path(), {}}, {}); }), "test_vol.txt line 1");
+}
+
 TEST_CASE("hostile lists: tables of endless lines, and files larger than any list") {
   const TemporaryFolder t;
   write_text(t / "wide.csv", std::string(10'000, ','));

@@ -205,7 +205,7 @@ struct Volumes {
   }
   void write(int k) const {
     std::vector<float> v = image;
-    v[0] = static_cast<float>(k);
+    for (float& x : v) x += static_cast<float>(k);  // no slice lies in two volumes
     write_bytes(image_path(k), gzip(header(16, 32).file(v)));
     write_bytes(label_path(k), gzip(header(2, 8).file(label)));
   }

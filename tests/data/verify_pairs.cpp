@@ -205,7 +205,7 @@ TEST_CASE("verify: slices and volumes that synapse's lists name and that are not
   write_text(t / "test_vol_h5/case0004.npy.h5", "no HDF5");
   write_text(t / "lists_Synapse/train.txt", train + "case0006_slice000\nnoslice\n");
   write_text(t / "train_npz/noslice.npz", "");
-  write_text(t / "lists_Synapse/test_vol.txt", "case0001\ncase0002\ncase0003\ncase0004\n");
+  write_text(t / "lists_Synapse/test_vol.txt", "case0001\ncase0002\ncase0003\ncase0004\n../case0005\n");
   fs::remove(t / "train_npz/case0005_slice002.npz");
   DatasetSource source{"synapse", t.path(), {}};
   source.val_share = 0;
@@ -215,6 +215,8 @@ TEST_CASE("verify: slices and volumes that synapse's lists name and that are not
   CHECK(of_check(f, Check::unreadable).at(0) == "case0003");  // without a label
   CHECK(of_check(f, Check::unreadable).at(1) == "case0004");
   CHECK(holds(f.text(), "a name like case0005_slice000"));
+  CHECK(of_check(f, Check::data_set).at(1) == "../case0005");
+  CHECK(holds(f.text(), "the list leads to another folder"));
   CHECK(readable(f) == 3);
   CHECK(f.facts[0].size[0] == 5);
 }

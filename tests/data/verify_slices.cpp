@@ -119,7 +119,8 @@ TEST_CASE("verify: each fault of an .npz is told by its kind and with the file t
   };
   CHECK(holds(message(Check::not_finite), d.slice_path(5, 1)));
   CHECK(holds(message(Check::label_range), d.slice_path(5, 1)));
-  CHECK(holds(message(Check::size_mismatch), d.slice_path(5, 2) + ": image and label differ in size: expected 12x12"));
+  CHECK(holds(message(Check::size_mismatch),
+              "image and label differ in shape: " + d.slice_path(5, 2) + ": expected (12, 12), found (11, 12)"));
   CHECK(holds(message(Check::label_0_255), d.slice_path(5, 3)));
   CHECK(holds(message(Check::unreadable), d.slice_path(5, 4)));
   CHECK(holds(message(Check::unreadable), "also in case0005_slice005"));
@@ -175,10 +176,55 @@ TEST_CASE("verify: each fault of an .h5 is told by its kind, and the rest looked
   no_label[5] = NAN;
   d.write_stack(Synapse::stack(0), no_label);
   CHECK(faults(examine(d.source)) == Marks{"error not_finite case0008"});
-  d.write_stack(Synapse::stack(0), std::vector<float>(3 * (kPixels - kSide)), kSide - 1);
+  std::vector<float> lower;
+  for (int z = 0; z < 3; ++z) {
+    const std::vector<float> one = Synapse::label();
+    lower.insert(lower.end(), one.begin(), one.end() - kSide);
+  }
+  d.write_stack(Synapse::stack(0), lower, kSide - 1);
   CHECK(faults(examine(d.source)) == Marks{"error size_mismatch case0008"});
   d.write_stack(Synapse::stack(0), Synapse::labels(2));
   CHECK(faults(examine(d.source)) == Marks{"error size_mismatch case0008"});
+}
+
+TEST_CASE("verify: the values of a label are looked at whatever its shape") {
+  const Synapse d;
+  std::vector<float> nine = Synapse::labels(2), bytes(2 * kPixels), nan = Synapse::label();
+  nine[kPixels + 4] = 9;
+  std::fill_n(bytes.begin() + kPixels, 9, 255.0f);
+  nan[3] = NAN;
+  const auto stack_with = [&](std::vector<std::int64_t> shape, const std::vector<float>& label) {
+    write_hdf5(d.stack_path(), {{"image", {3, kSide, kSide}, Synapse::stack(0)}, {"label", std::move(shape), label}});
+    return examine(d.source);
+  };
+  Found f = stack_with({2, kSide, kSide}, nine);
+  CHECK(faults(f) == Marks{"error size_mismatch case0008", "error label_range case0008"});
+  CHECK(holds(f.text(), "image and label differ in shape: " + d.stack_path() + ": expected (3, 12, 12), found (2, 12"));
+  CHECK(holds(f.text(), "label value without a class: 9: " + d.stack_path()));
+  CHECK(f.facts[2].labels.at(9) == 1);
+  CHECK(f.facts[2].labels.at(5) == 2 * 50 - 1);
+  for (const std::vector<std::int64_t>& shape : {std::vector{2 * kPixels}, {2, kPixels}, {1, 2, kSide, kSide}})
+    CHECK(faults(stack_with(shape, bytes)) == Marks{"error size_mismatch case0008", "error label_0_255 case0008"});
+  CHECK(faults(stack_with({kPixels}, nan)) == Marks{"error not_finite case0008", "error size_mismatch case0008"});
+  // Fitting values in another shape are counted, a label that is not there is one fault.
+  f = stack_with({kSide, 3, kSide}, Synapse::labels(3));
+  CHECK(faults(f) == Marks{"error size_mismatch case0008"});
+  CHECK(f.facts[2].classes.at(5) == 3 * 50);
+  d.write_stack(Synapse::stack(0), Synapse::labels(3));
+
+  const auto slice_with = [&](std::vector<std::int64_t> shape, const std::vector<float>& label) {
+    const std::vector<float> image = Synapse::image(5, 1);
+    write_npz(d.slice_path(5, 1), {{"image", "<f4", {kSide, kSide}, std::as_bytes(std::span<const float>(image))},
+                                   {"label", "<f4", std::move(shape), std::as_bytes(std::span<const float>(label))}});
+    return examine(d.source);
+  };
+  for (const std::vector<std::int64_t>& shape : {std::vector{2 * kPixels}, {2, kSide, kSide}}) {
+    f = slice_with(shape, nine);
+    CHECK(faults(f) == Marks{"error size_mismatch case0005", "error label_range case0005"});
+    CHECK(holds(f.text(), "image and label differ in shape: " + d.slice_path(5, 1)));
+    CHECK(holds(f.text(), "label value without a class: 9: " + d.slice_path(5, 1)));
+    CHECK(faults(slice_with(shape, bytes)) == Marks{"error size_mismatch case0005", "error label_0_255 case0005"});
+  }
 }
 
 TEST_CASE("verify: a slice that lies in two cases, in one part or in two, and one that is listed twice") {
