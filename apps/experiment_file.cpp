@@ -34,6 +34,7 @@ std::string place(const std::string& file, const toml::node& node) {
   return fmt::format("{}:{}", file, node.source().begin.line);
 }
 
+// The name in the names of files and folders; "" where nothing would be left of it, or a folder above.
 std::string slug_of(const std::string& name) {
   std::string slug;
   for (const char c : name) {
@@ -45,7 +46,7 @@ std::string slug_of(const std::string& name) {
       slug += '_';
   }
   while (!slug.empty() && slug.back() == '_') slug.pop_back();
-  return slug;
+  return slug.find_first_not_of('.') == std::string::npos ? "" : slug;
 }
 
 // One file's words over those of the file it includes.

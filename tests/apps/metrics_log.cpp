@@ -2,9 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
-#include "tests/apps/fixtures.h"
+#include "tests/apps/program.h"
 
 using namespace gf;
 
@@ -78,4 +79,31 @@ TEST_CASE("resuming without files starts them, and a missing file reads as an em
   CHECK(read_metrics(folder / "metrics.csv").columns.empty());
   MetricsLog log = MetricsLog::resume(folder.path(), {"a"}, 7);
   CHECK(read_text(folder / "metrics.csv") == "step,a\n");
+}
+
+TEST_CASE("a run logs how long each step took and how long it waited for its pictures") {
+  const TemporaryFolder t;
+  const std::string config = test::disc_config(t.path());
+  const test::Outcome o =
+      test::run("train -q -c " + config + " --set train.log_every=1 --set train.eval_every=0 -o " + (t / "run"));
+  REQUIRE_MESSAGE(o.code == 0, o.text);
+  const MetricsTable table = read_metrics(t / "run/metrics.csv");
+  const auto column = [&](const std::string& name) {
+    const auto at = std::find(table.columns.begin(), table.columns.end(), name);
+    REQUIRE_MESSAGE(at != table.columns.end(), name);
+    return static_cast<std::size_t>(at - table.columns.begin());
+  };
+  const std::size_t seconds = column("seconds"), waited = column("data_seconds");
+  double all = 0, all_waited = 0;
+  std::size_t rows = 0;
+  for (const std::vector<double>& row : table.values) {
+    if (std::isnan(row[seconds])) continue;  // of a validation
+    CHECK(row[seconds] > 0);
+    CHECK(row[waited] >= 0);
+    all += row[seconds], all_waited += row[waited];
+    ++rows;
+  }
+  CHECK(rows == 12);
+  CHECK(all_waited > 0);
+  CHECK(all_waited < all);  // pictures of 40 x 40 come faster than a step
 }

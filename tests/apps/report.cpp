@@ -74,10 +74,14 @@ TEST_CASE("names and texts cannot break the page") {
   r.environment[0] = {evil, evil};
   r.intervals.measures[0].title = r.intervals.rows[0].name = r.worst[0].name = r.best[0].place = evil;
   r.gallery_note = r.log_end = evil;
+  r.overlays[0].cells[0].image_uri = r.worst[0].image_uri = "data:image/png;base64,x\"" + evil;
+  r.overlays[0].cells[1].image_uri = r.best[0].image_uri = "https://example.org/x.png";
   r.tables[0] = {evil, evil, {evil, evil}, {{evil, evil}}};
   const std::string html = html_report(r);
   CHECK(markup_fault(without_style(html)) == "");
   CHECK(!contains(html, "<script"));
+  CHECK(contains(html, "src=\"data:image/png;base64,x&quot;"));
+  CHECK(!contains(html, "example.org"));  // what a page shows is in it
 }
 
 TEST_CASE("a report of little is still a report") {

@@ -98,11 +98,12 @@ ReportData sample_report() {
     mirrored.per_class.push_back({d, d / (2 - d), kUnknown});
   r.references = {mirrored};
 
-  LinePlot loss{"Loss terms, Mobile U-Net + Graph Flow", "step", "weighted value, log", {}, true, kUnknown, kUnknown};
+  LinePlot loss{
+      "Loss terms, Mobile U-Net + Graph Flow", "step", "weighted value, log", {}, Scale::log, kUnknown, kUnknown};
   loss.series = {curve("cross entropy", 2.1, 0.32, 0.12, false), curve("Dice loss", 0.85, 0.3, 0.05, false),
                  curve("vertices", 0.11, 0.05, 0.2, false), curve("edges", 0.03, 0.01, 0.3, false),
                  curve("logits", 0.2, 0.02, 0.1, true)};
-  LinePlot dice{"Validation Dice", "step", "mean Dice", {}, false, 0, 1};
+  LinePlot dice{"Validation Dice", "step", "mean Dice", {}, Scale::linear, 0, 1};
   for (std::size_t i = 0; i < r.models.size(); ++i) {
     PlotSeries s{.name = r.models[i].name};
     for (int step = 100; step <= 400; step += 100) {
