@@ -38,7 +38,7 @@ struct EvaluateFlags {
   std::string protocol, tex;      // protocol: instead of eval.protocol; tex: a file to write
   std::vector<std::string> sets, classes;
   std::vector<double> nsd_tolerance;  // instead of eval.nsd_tolerance
-  std::vector<double> spacing;        // of picture masks: mm of a pixel's height and width, or of both
+  std::vector<double> spacing;        // instead of eval.spacing
   bool class_ids = false;             // predictions hold class ids whatever data.label_map
   PostprocessFlags postprocess;
   int threads = 0;

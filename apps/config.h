@@ -187,6 +187,7 @@ struct ParaphraseConfig {
 struct EvalConfig {
   std::string protocol = "standard";
   std::string distance = "auto";
+  std::vector<double> spacing;
   std::vector<double> nsd_tolerance = {2};
   std::string gastric_crop = "centre";
 

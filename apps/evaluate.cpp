@@ -28,20 +28,21 @@ EvaluateFlags with_protocol(EvaluateFlags flags) {
   }
   if (!flags.nsd_tolerance.empty())
     sets.push_back(fmt::format("eval.nsd_tolerance=[{}]", fmt::join(flags.nsd_tolerance, ", ")));
+  if (!flags.spacing.empty()) sets.push_back(fmt::format("eval.spacing=[{}]", fmt::join(flags.spacing, ", ")));
   flags.sets.insert(flags.sets.begin(), sets.begin(), sets.end());
   return flags;
 }
 
 // What the size the network sees its pictures at means for the scores.
-void note_the_size(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol) {
+void note_the_size(const SplitCases& cases, const Dataset& dataset, const Scoring& scoring) {
   const Preprocessing& p = dataset.preprocessing;
   if (p.resizes() || p.shrink > 1) {
     const std::string size =
         p.resizes() ? fmt::format("{}x{}", p.resize_width, p.resize_height) : fmt::format("1/{} of the size", p.shrink);
     fmt::print("ceiling: the truth taken to {} and back scores a mean Dice of {:.4f}\n", size,
-               round_trip_scores(cases, dataset, protocol).mean_dice());
+               round_trip_scores(cases, dataset, scoring).mean_dice());
   }
-  if (protocol.name == "transunet" && dataset.volumes && !p.resizes())
+  if (scoring.protocol.name == "transunet" && dataset.volumes && !p.resizes())
     fmt::print(
         stderr,
         "note: TransUNet's test takes slices to 224x224 and masks back; this model was trained without data.resize "
@@ -61,26 +62,22 @@ int evaluate_model(const EvaluateFlags& flags) {
   if (cases.empty())
     bad_data("nothing to evaluate", config.data.root, "cases in split " + flags.split, "none",
              "choose another --split");
-  if (config.eval.distance == "mm" && !dataset.volumes)
-    throw Error(ErrorKind::usage,
-                {"the size of a pixel is not known", "eval.distance", "auto or voxel for pictures", "mm",
-                 "write masks with graphflow predict and score them with -g, -p and --spacing"});
-  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
+  const Scoring scoring = configured_scoring(config.eval, dataset);
+  require_spacing_used(flags, scoring.protocol);
   const Postprocessing post = wanted_postprocessing(flags.postprocess, flags.model, file.description);
   CaseGallery gallery;
   require_writable_scores(flags);
-  SegmentationScores scores = evaluate_network(
-      *file.network, cases, dataset, protocol, post,
+  const SegmentationScores scores = evaluate_network(
+      *file.network, cases, dataset, scoring, post,
       [&](std::size_t i, const PreparedCase& c, const std::vector<Mask>& prediction, const CaseScore& score) {
         if (!flags.output.empty()) add_to_gallery(gallery, i, c, prediction, score, dataset);
       });
-  for (std::size_t i = 0; i < cases.size(); ++i) scores.set_reference_file(i, cases.label(i));
   report_scores(flags, scores, "split " + flags.split);
   if (!flags.output.empty()) {
     write_case_pictures(flags.output, gallery);
     fmt::print("written: {}/overlays.json\n", flags.output);
   }
-  note_the_size(cases, dataset, protocol);
+  note_the_size(cases, dataset, scoring);
   return 0;
 }
 
@@ -92,13 +89,19 @@ int evaluate_command(const EvaluateFlags& given) {
   if (folders == !flags.model.empty() || (folders && (flags.truth.empty() || flags.prediction.empty())))
     throw Error(ErrorKind::usage, {"what is to be evaluated?", "graphflow evaluate",
                                    "either -m MODEL, or -g TRUTH and -p PREDICTION", "", ""});
-  if (!folders && (!flags.classes.empty() || flags.class_ids || !flags.spacing.empty()))
-    throw Error(ErrorKind::usage, {"--classes, --class-ids and --spacing go with -g and -p", flags.model, "", "",
-                                   "a model knows its classes"});
+  if (!folders && (!flags.classes.empty() || flags.class_ids))
+    throw Error(ErrorKind::usage,
+                {"--classes and --class-ids go with -g and -p", flags.model, "", "", "a model knows its classes"});
   if (folders && (flags.postprocess.off || !flags.postprocess.file.empty()))
     throw Error(ErrorKind::usage, {"--postprocess and --no-postprocess go with -m", flags.prediction, "", "",
                                    "masks that exist are scored as they are"});
   return folders ? evaluate_folders(flags) : evaluate_model(flags);
+}
+
+void require_spacing_used(const EvaluateFlags& flags, const Protocol& p) {
+  if (flags.spacing.empty() || (p.millimetres && p.surface)) return;
+  throw Error(ErrorKind::usage, {"--spacing would change nothing", "protocol " + p.name, "distances in mm", "",
+                                 p.surface ? "add --set eval.distance=mm" : "this protocol has no distances"});
 }
 
 void require_writable_scores(const EvaluateFlags& flags) {

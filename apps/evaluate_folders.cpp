@@ -1,8 +1,6 @@
 // graphflow evaluate -g TRUTH -p PREDICTION: masks that exist already, without a model. A pair that cannot be scored is
 // reported and the rest go on (exit code 4).
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -92,45 +90,13 @@ std::vector<std::string> class_names(const EvaluateFlags& flags, const Config& c
   return numbered_classes(greatest);
 }
 
-// Pictures know no millimetres but those of --spacing.
-Protocol folder_protocol(const EvaluateFlags& flags, const EvalConfig& eval, bool volumes, int classes) {
-  const auto refuse = [&](const std::string& what, const std::string& where, const std::string& expected,
-                          const std::string& remedy) {
-    throw Error(ErrorKind::usage, {what, where, expected, "", remedy});
-  };
-  Protocol p = configured_protocol(eval, volumes, classes);
-  if (volumes && !flags.spacing.empty())
-    refuse("--spacing is for pictures", flags.truth, "", "volumes say it themselves");
-  if (volumes) return p;
-  const bool asked = eval.distance == "mm";
-  if (flags.spacing.empty()) {
-    if (asked) refuse("the size of a pixel is not known", "eval.distance = mm", "--spacing HEIGHT,WIDTH in mm", "");
-    return p;
-  }
-  if (flags.spacing.size() > 2 ||
-      !std::all_of(flags.spacing.begin(), flags.spacing.end(), [](double mm) { return mm > 0 && std::isfinite(mm); }))
-    refuse("no size of a pixel", "--spacing", "HEIGHT,WIDTH in mm or one number, greater than 0", "");
-  p.millimetres = asked || (eval.distance == "auto" && find_protocol(eval.protocol).millimetres);
-  if (!p.millimetres || !p.surface)
-    refuse("--spacing would change nothing", "protocol " + p.name, "distances in mm",
-           p.surface ? "add --set eval.distance=mm" : "this protocol has no distances");
-  return p;
-}
-
-// (slices, height, width) in mm.
-std::array<double, 3> pixel_size(const std::vector<double>& spacing) {
-  if (spacing.empty()) return {1, 1, 1};
-  return {1, spacing.front(), spacing.back()};
-}
-
-CaseScore score_pair(const MaskFiles& files, const MaskReading& reading, const Protocol& protocol,
-                     const std::array<double, 3>& pixel_mm) {
+CaseScore score_pair(const MaskFiles& files, const MaskReading& reading, const Scoring& scoring) {
   const MaskPictures masks = read_mask_pair(files, reading);
   ScoreOptions options;
-  options.protocol = protocol;
+  options.protocol = scoring.protocol;
   options.volume = masks.volume;
   options.ignore = reading.label_map.ignore_index;
-  if (protocol.millimetres) options.spacing = is_nifti_name(files.truth) ? masks.spacing : pixel_mm;
+  if (scoring.protocol.millimetres) options.spacing = scoring.spacing.value_or(masks.spacing);
   CaseScore score = score_case(files.id, reading.classes, masks.truth, masks.prediction, options);
   score.reference_file = files.truth;
   score.prediction_file = files.prediction;
@@ -156,11 +122,12 @@ int evaluate_folders(const EvaluateFlags& flags) {
   reading.classes = static_cast<int>(names.size());
   reading.prediction_has_ids = flags.class_ids;
   const bool volumes = is_nifti_name(folders.pairs[0].truth);
-  const Protocol protocol = folder_protocol(flags, config.eval, volumes, reading.classes);
-  const std::array<double, 3> pixel_mm = pixel_size(flags.spacing);
+  const Scoring scoring =
+      configured_scoring(config.eval, volumes ? MaskSource::volumes : MaskSource::pictures, reading.classes);
+  require_spacing_used(flags, scoring.protocol);
   require_writable_scores(flags);
 
-  SegmentationScores scores(names, protocol);
+  SegmentationScores scores(names, scoring.protocol);
   const auto failed = [&](const std::string& id, const std::string& error) {
     fmt::print(stderr, "failed: {}\n", one_line(error));
     scores.add_failed({id, error});
@@ -178,7 +145,7 @@ int evaluate_folders(const EvaluateFlags& flags) {
       for (std::int64_t i = 0; i < count; ++i) {
         Outcome& outcome = outcomes[static_cast<std::size_t>(i)];
         try {
-          outcome.score = score_pair(folders.pairs[static_cast<std::size_t>(begin + i)], reading, protocol, pixel_mm);
+          outcome.score = score_pair(folders.pairs[static_cast<std::size_t>(begin + i)], reading, scoring);
         } catch (const Error& e) {
           outcome.error = e.what();
         } catch (...) {

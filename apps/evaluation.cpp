@@ -19,29 +19,10 @@ std::vector<std::string> segmentation_value_names(const Dataset& dataset) {
   return names;
 }
 
-Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes) {
-  Protocol p = find_protocol(eval.protocol);
-  if (eval.distance != "auto") p.millimetres = eval.distance == "mm";
-  p.millimetres = p.millimetres && volumes;
-  p.nsd_tolerance = eval.nsd_tolerance;
-  if (p.nsd_tolerance.size() != 1 && static_cast<int>(p.nsd_tolerance.size()) != classes - 1)
-    throw Error(ErrorKind::usage, {"wrong number of tolerances", "eval.nsd_tolerance",
-                                   "1, or one for each of the " + std::to_string(classes - 1) + " foreground classes",
-                                   std::to_string(p.nsd_tolerance.size()), ""});
-  if (p.crop != Crop::none && volumes)
-    throw Error(ErrorKind::usage, {"protocol " + p.name + " is for pictures", "eval.protocol", "a data set of pictures",
-                                   "volumes", "choose another protocol"});
-  if (p.crop != Crop::none)
-    p.crop = eval.gastric_crop == "none"     ? Crop::none
-             : eval.gastric_crop == "centre" ? Crop::centre
-                                             : Crop::centre_authors;
-  return p;
-}
-
-static ScoreOptions score_options(const PreparedCase& c, const Dataset& dataset, const Protocol& protocol) {
+static ScoreOptions score_options(const PreparedCase& c, const Dataset& dataset, const Scoring& scoring) {
   ScoreOptions options;
-  options.protocol = protocol;
-  if (protocol.millimetres) options.spacing = c.spacing_mm;
+  options.protocol = scoring.protocol;
+  if (scoring.protocol.millimetres) options.spacing = scoring.spacing.value_or(c.spacing_mm);
   options.volume = c.volume;
   options.ignore = dataset.preprocessing.label_map.ignore_index;
   return options;
@@ -79,26 +60,27 @@ static CaseScore score_tiles(const PreparedCase& c, int classes, const std::vect
 }
 
 SegmentationScores evaluate_network(const Network& network, const SplitCases& cases, const Dataset& dataset,
-                                    const Protocol& protocol, const Postprocessing& postprocessing,
-                                    const CaseUse& use) {
-  SegmentationScores scores(dataset.class_names, protocol);
+                                    const Scoring& scoring, const Postprocessing& postprocessing, const CaseUse& use) {
+  SegmentationScores scores(dataset.class_names, scoring.protocol);
   scores.set_postprocessing(describe(postprocessing, dataset.class_names));
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const std::shared_ptr<const PreparedCase> held = cases.at(i);
     const PreparedCase& c = *held;
     std::vector<Mask> prediction = predict_case(network, c, dataset.preprocessing);
     clean(prediction, postprocessing, voxel_mm3(c));
-    const ScoreOptions options = score_options(c, dataset, protocol);
+    const ScoreOptions options = score_options(c, dataset, scoring);
     CaseScore score = c.tiles ? score_tiles(c, dataset.classes(), prediction, options)
                               : score_case(c.id, dataset.classes(), c.truth, prediction, options);
+    score.reference_file = cases.listed(i).label;
+    score.more_reference_files = cases.listed(i).more_labels;
     if (use) use(i, c, prediction, score);
     scores.add(std::move(score));
   }
   return scores;
 }
 
-SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol) {
-  SegmentationScores scores(dataset.class_names, protocol);
+SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Scoring& scoring) {
+  SegmentationScores scores(dataset.class_names, scoring.protocol);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const std::shared_ptr<const PreparedCase> held = cases.at(i);
     const PreparedCase& c = *held;
@@ -106,7 +88,7 @@ SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dat
     for (const Mask& m : c.labels)
       back.push_back(
           restore(pad(m, padded_extent({m.h, m.w}, dataset.preprocessing), 0), c.full, dataset.preprocessing));
-    scores.add(score_case(c.id, dataset.classes(), c.truth, back, score_options(c, dataset, protocol)));
+    scores.add(score_case(c.id, dataset.classes(), c.truth, back, score_options(c, dataset, scoring)));
   }
   return scores;
 }

@@ -8,6 +8,7 @@
 #include "apps/config.h"
 #include "apps/report/report_data.h"
 #include "apps/run_folder.h"
+#include "apps/scoring.h"
 #include "data/metrics/segmentation_metrics.h"
 #include "data/postprocess.h"
 #include "distill/inference.h"
@@ -22,10 +23,6 @@ std::vector<std::string> segmentation_value_names(const Dataset& dataset);
 using CaseUse = std::function<void(std::size_t index, const PreparedCase& c, const std::vector<Mask>& prediction,
                                    const CaseScore& score)>;
 
-// The protocol of [eval] for data of these classes. Distances of pictures are in pixels whatever it says. Usage error
-// for a number of tolerances that fits no class list.
-Protocol configured_protocol(const EvalConfig& eval, bool volumes, int classes);
-
 // The configuration of a model's data: this file, or where it is "" the one in the checkpoint.
 Config model_configuration(const NetworkFile& file, const std::string& model, const std::string& config,
                            const std::vector<std::string>& sets);
@@ -34,12 +31,12 @@ Dataset model_dataset(const NetworkFile& file, const std::string& model, Config&
 
 // Class maps are kept no longer than `use` sees them.
 SegmentationScores evaluate_network(const Network& network, const SplitCases& cases, const Dataset& dataset,
-                                    const Protocol& protocol, const Postprocessing& postprocessing = {},
+                                    const Scoring& scoring, const Postprocessing& postprocessing = {},
                                     const CaseUse& use = {});
 
 // What the truth itself would score after the way to the network's size and back: no network can be expected to do
 // better. Of cases that are resized or shrunk.
-SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Protocol& protocol);
+SegmentationScores round_trip_scores(const SplitCases& cases, const Dataset& dataset, const Scoring& scoring);
 
 // summary.json, per_case.csv, per_class.csv.
 void write_scores(const std::string& folder, const SegmentationScores& scores);
@@ -48,6 +45,8 @@ void write_scores(const std::string& folder, const SegmentationScores& scores);
 // names what was scored.
 void report_scores(const EvaluateFlags& flags, const SegmentationScores& scores, const std::string& subject);
 void require_writable_scores(const EvaluateFlags& flags);  // before the work
+// Usage error where --spacing was given and these distances are not in mm.
+void require_spacing_used(const EvaluateFlags& flags, const Protocol& protocol);
 int evaluate_folders(const EvaluateFlags& flags);
 
 // The row of a report: scores pooled over the split, parameters, MACs and latency of one picture of this size.

@@ -108,7 +108,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   Config config = stage.config;
   Dataset dataset = open_configured_dataset(config, needs_of(*file.network));
   dataset.preprocessing = file.description.preprocessing;
-  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
+  const Scoring scoring = configured_scoring(config.eval, dataset);
 
   ordered_json j = head(plan, row, device, "done");
   j["steps"] = read_checkpoint_state(stage.folder + "/checkpoints/final.gfm").step;
@@ -117,7 +117,7 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   for (const Split split : {Split::val, Split::test}) {
     const SplitCases cases(dataset, split);
     if (cases.empty()) continue;
-    const SegmentationScores e = evaluate_network(*file.network, cases, dataset, protocol);
+    const SegmentationScores e = evaluate_network(*file.network, cases, dataset, scoring);
     if (stop_requested()) return {};
     const bool test = split == Split::test;
     scores[test ? "test" : "validation"] = means_of(e);
@@ -132,8 +132,8 @@ std::optional<ordered_json> evaluated_row(const ExperimentPlan& plan, const RowP
   }
   j["train_seconds"] = number(stage_status(plan, row.stage).seconds);
   j["evaluation_seconds"] = std::chrono::duration<double>(Clock::now() - start).count();
-  j["protocol"] = protocol.name;
-  j["distance_unit"] = protocol.unit();
+  j["protocol"] = scoring.protocol.name;
+  j["distance_unit"] = scoring.protocol.unit();
   j.update(scores);
   return j;
 }

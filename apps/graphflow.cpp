@@ -120,7 +120,8 @@ int main(int argc, char** argv) {
          "Of masks: names of labels 1, 2, ..., or how many; else those of dataset.json, else the labels there are")
       ->delimiter(',');
   sub->add_option("--spacing", evaluate.spacing,
-                  "Of PNG and TIFF masks: HEIGHT,WIDTH of a pixel in mm, or one number; distances are then in mm")
+                  "Instead of eval.spacing, of pictures: HEIGHT,WIDTH of a pixel in mm, or one number; distances are "
+                  "then in mm")
       ->delimiter(',');
   sub->add_flag(
       "--class-ids", evaluate.class_ids,
@@ -202,7 +203,8 @@ int main(int argc, char** argv) {
   sub->add_option("-i,--input", predict.inputs,
                   "NIfTI volumes, PNG/JPEG/BMP/TIFF pictures, .npz or .h5 slices, folders of them, or a .txt file with "
                   "one case a line. Of a model of several channels CASE_0000.png, CASE_0001.png, ... of one folder are "
-                  "one case, CASE; in a list its files stand on one line with tabs between them")
+                  "one case, CASE; in a list its files stand on one line with tabs between them. Of a model trained on "
+                  "layout nnunet CASE_0000.png is CASE with one channel, too")
       ->required();
   sub->add_option("-o,--output", predict.output, "Folder, or one mask file for one input")->required();
   sub->add_option("--batch-size", predict.batch_size, "Slices or tiles a forward pass; 0: as many as stay small")

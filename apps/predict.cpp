@@ -9,6 +9,7 @@
 
 #include "apps/available_memory.h"
 #include "apps/commands.h"
+#include "apps/config.h"
 #include "apps/interrupt.h"
 #include "apps/memory_need.h"
 #include "apps/one_line.h"
@@ -44,6 +45,17 @@ ImageSize parse_tile(const std::string& text) {
   return tile;
 }
 
+// By the layout that the model was trained on, where its file says that in words of this version.
+FileNames naming_of(const NetworkFile& model, const std::string& file) {
+  const auto config = model.entries.find("config");
+  if (config == model.entries.end()) return FileNames::any;
+  try {
+    return parse_config(config->second, file).data.layout == "nnunet" ? FileNames::nnunet : FileNames::any;
+  } catch (const Error&) {
+    return FileNames::any;
+  }
+}
+
 std::optional<InputSize> size_of(const PredictInput& input, const Preprocessing& preprocessing) {
   try {
     return input_size(input.files, preprocessing);
@@ -57,25 +69,26 @@ double free_memory() {  // what the allocator keeps for reuse is free too
 }
 
 // A full memory speaks of tensors, or of nothing; the user must know which file was too large.
-Error memory_error(const std::string& file, const std::string& tensor) {
+Error memory_error(const std::string& file, const std::string& tensor, bool in_tiles) {
   return Error(ErrorKind::out_of_memory,
                {"out of memory", file + (tensor.empty() ? "" : ", " + tensor), "", "",
-                "predict large pictures in tiles, --tile 512, or with a smaller --batch-size"});
+                in_tiles ? "cut it into parts, or take a machine with more memory"
+                         : "predict large pictures in tiles, --tile 512, or with a smaller --batch-size"});
 }
 
 // Why this case has no mask; nothing where it has. Passes on what no other case would survive.
 template <class Step>
-std::optional<Error> failure_of(const std::string& file, const Step& step) {
+std::optional<Error> failure_of(const std::string& file, bool in_tiles, const Step& step) {
   try {
     step();
   } catch (const NoSpace&) {
     throw;
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::out_of_memory && !e.parts().where.starts_with(file))
-      return memory_error(file, e.parts().where);
+      return memory_error(file, e.parts().where, in_tiles);
     return e;
   } catch (const std::bad_alloc&) {
-    return memory_error(file, "");
+    return memory_error(file, "", in_tiles);
   }
   return std::nullopt;
 }
@@ -88,7 +101,7 @@ int predict_command(const PredictFlags& flags) {
   const Device device = start_engine(flags.device, flags.threads);
   const NetworkFile model = load_network(flags.model, device);
   const int channels = model.description.preprocessing.channels;
-  const std::vector<PredictInput> inputs = find_inputs(flags.inputs, channels);
+  const std::vector<PredictInput> inputs = find_inputs(flags.inputs, channels, naming_of(model, flags.model));
   const PredictOutputs outputs(flags, inputs);
   model.network->freeze();  // its batch norms are folded into the convolutions
   const SegmenterOptions how{flags.batch_size, flags.mirrors, tile, flags.overlap};
@@ -130,7 +143,8 @@ int predict_command(const PredictFlags& flags) {
   try {
     Progress progress("predict", static_cast<std::int64_t>(inputs.size()));
     for (std::size_t i = 0; i < inputs.size() && !stop; ++i) {
-      if (const auto failure = failure_of(inputs[i].path(), [&] { predict(inputs[i], progress); })) {
+      const auto failure = failure_of(inputs[i].path(), !flags.tile.empty(), [&] { predict(inputs[i], progress); });
+      if (failure) {
         if (inputs.size() == 1) throw *failure;
         report.failed.push_back(failure->what());
         progress.note(one_line(fmt::format("failed: {}", failure->what())));

@@ -110,16 +110,20 @@ bool count_channels(const std::vector<PredictInput>& inputs, const Groups& group
   return some_complete;
 }
 
-// A case stands where the first of its files stood.
-std::vector<PredictInput> with_channels_together(std::vector<PredictInput> inputs, int channels) {
+std::map<Folder, Groups> numbered_folders(const std::vector<PredictInput>& inputs) {
   std::map<Folder, Groups> folders;
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (is_numbered(inputs[i]))
       folders[{fs::path(inputs[i].path()).parent_path().string(), inputs[i].is_volume()}]
              [without_channel(inputs[i].name)]
                  .push_back(i);
+  return folders;
+}
+
+// A case stands where the first of its files stood.
+std::vector<PredictInput> with_channels_together(std::vector<PredictInput> inputs, int channels) {
   std::vector<bool> gone(inputs.size());
-  for (const auto& [folder, groups] : folders) {
+  for (const auto& [folder, groups] : numbered_folders(inputs)) {
     if (!count_channels(inputs, groups, channels)) continue;
     for (const auto& [name, members] : groups) {
       PredictInput& all = inputs[members.front()];
@@ -138,11 +142,19 @@ std::vector<PredictInput> with_channels_together(std::vector<PredictInput> input
   return cases;
 }
 
+// CASE_0000 alone holds all channels; with CASE_0001 beside it, it is a frame of a series.
+void name_after_cases(std::vector<PredictInput>& inputs) {
+  for (const auto& [folder, groups] : numbered_folders(inputs))
+    for (const auto& [name, members] : groups)
+      if (PredictInput& first = inputs[members.front()]; members.size() == 1 && number_of(first.path()) == 0)
+        first.name = name;
+}
+
 }  // namespace
 
 bool PredictInput::is_volume() const { return is_nifti_name(path()) || is_array_name(path()); }
 
-std::vector<PredictInput> find_inputs(const std::vector<std::string>& given, int channels) {
+std::vector<PredictInput> find_inputs(const std::vector<std::string>& given, int channels, FileNames names) {
   std::vector<PredictInput> inputs;
   for (const std::string& g : given) {
     if (!fs::exists(g)) bad_data("no such file or folder", g);
@@ -153,7 +165,9 @@ std::vector<PredictInput> find_inputs(const std::vector<std::string>& given, int
     else
       inputs.push_back(one_file(g));
   }
-  return channels > 1 ? with_channels_together(std::move(inputs), channels) : inputs;
+  if (channels > 1) inputs = with_channels_together(std::move(inputs), channels);
+  if (names == FileNames::nnunet) name_after_cases(inputs);
+  return inputs;
 }
 
 void require_all_channels(const PredictInput& input, int channels) {

@@ -14,10 +14,14 @@ struct PredictInput {
   bool is_volume() const;
 };
 
+// Whose names the files have: nnU-Net's CASE_0000 is CASE even where there is no other channel.
+enum class FileNames { any, nnunet };
+
 // Files, folders of them and lists (.txt: one case a line, its channels' files with tabs between them). For a model of
 // several channels CASE_0000.png and CASE_0001.png of one folder are CASE, unless each file holds all the channels.
 // Errors (bad_data): no such file, a folder or list with nothing in it.
-std::vector<PredictInput> find_inputs(const std::vector<std::string>& given, int channels);
+std::vector<PredictInput> find_inputs(const std::vector<std::string>& given, int channels,
+                                      FileNames names = FileNames::any);
 
 // bad_data naming the file of the first channel that is not there.
 void require_all_channels(const PredictInput& input, int channels);

@@ -29,7 +29,8 @@ void write_report_record(const std::string& run_folder, const ReportRecord& r) {
                        {"warnings", r.warnings},
                        {"models", std::move(models)},
                        {"overlay_columns", r.overlay_columns},
-                       {"overlays", std::move(overlays)}};
+                       {"overlays", std::move(overlays)},
+                       {"distance_unit", r.distance_unit}};
   // Names of files need not be UTF-8.
   write_file_atomically(run_folder + kFile, j.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
@@ -54,6 +55,7 @@ std::optional<ReportRecord> read_report_record(const std::string& run_folder) {
         o.cells.push_back({c.at("picture").get<std::string>(), c.at("caption").get<std::string>()});
       r.overlays.push_back(std::move(o));
     }
+    r.distance_unit = j->value("distance_unit", "");
     if (r.models.empty()) bad_data("broken file of a run", file, "the run's own model under \"models\"", "none");
   } catch (const nlohmann::json::exception& e) {
     bad_data("broken file of a run", file, "the keys that training writes", e.what(), "move it away");

@@ -23,6 +23,7 @@ struct ReportRecord {
   std::vector<RecordedModel> models;  // the run's own comes last
   std::vector<std::string> overlay_columns;
   std::vector<OverlayRow> overlays;
+  std::string distance_unit;  // of comparison.csv's HD95; empty: an earlier version's record does not say
 };
 
 void write_report_record(const std::string& run_folder, const ReportRecord& record);

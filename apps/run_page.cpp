@@ -241,7 +241,8 @@ ReportData read_run(const std::string& given) {
   const bool test = fs::exists(folder + "/test/summary.json");
   const std::string scores = folder + (test ? "/test" : "/validation");
   data.class_names = config.data.class_names;
-  if (fs::exists(folder + "/comparison.csv")) read_comparison_csv(folder + "/comparison.csv", data);
+  const bool compared = fs::exists(folder + "/comparison.csv");
+  if (compared) read_comparison_csv(folder + "/comparison.csv", data);
   if (fs::exists(scores + "/summary.json")) {
     read_scores(scores, test ? "test" : "validation", config, record.models.back(), data);
     if (!recorded) data.notes.push_back(kPooledNote);
@@ -250,6 +251,9 @@ ReportData read_run(const std::string& given) {
     data.warnings.push_back(no_scores(folder, config));
     data.log_end = last_lines(folder + "/log.txt", 15);
   }
+
+  // Its cases may have been scored anew, in another unit.
+  if (compared && !record.distance_unit.empty()) data.distance_unit = record.distance_unit;
 
   std::vector<CurveSource> sources;
   for (const RecordedModel& m : record.models) {

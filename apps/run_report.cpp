@@ -119,7 +119,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
   if (samples_of(dataset, split).empty()) split = Split::val;
   const std::string tables = split == Split::test ? folder.test() : folder.validation();
   const SplitCases cases(dataset, split);
-  const Protocol protocol = configured_protocol(config.eval, dataset.volumes, dataset.classes());
+  const Scoring scoring = configured_scoring(config.eval, dataset);
   ReportRecord record;
   record.title = entries.size() > 1 ? "Graph Flow: teacher and student" : entries[0].name + " on " + dataset.layout;
   record.subtitle = fmt::format("data set {}, {} split, {} pictures", dataset.layout, name_of(split),
@@ -130,7 +130,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
 
   ReportData compared;  // what the tables of comparison.csv and .md take
   compared.class_names = dataset.class_names;
-  compared.distance_unit = protocol.unit();
+  compared.distance_unit = record.distance_unit = scoring.protocol.unit();
   OverlayGrid grid(cases, dataset, entries.size());
   CaseGallery gallery;
   for (const ReportEntry& e : entries) {
@@ -138,7 +138,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
     const NetworkFile file = load_network(e.checkpoint, device);
     const Dataset seen = seen_by(*file.network, dataset);
     const SegmentationScores scores = evaluate_network(
-        *file.network, cases, seen, protocol, {},
+        *file.network, cases, seen, scoring, {},
         [&](std::size_t i, const PreparedCase& c, const std::vector<Mask>& prediction, const CaseScore& score) {
           grid.add(i, c, prediction);
           if (last) add_to_gallery(gallery, i, c, prediction, score, seen);
@@ -158,7 +158,7 @@ void report_run(const RunFolder& folder, const Dataset& dataset, const std::vect
     write_case_pictures(tables, gallery);
     const SplitCases validation(dataset, Split::val);
     if (split == Split::test && !validation.empty())
-      write_scores(folder.validation(), evaluate_network(*file.network, validation, dataset, protocol));
+      write_scores(folder.validation(), evaluate_network(*file.network, validation, dataset, scoring));
   }
   if (dataset.layout == "brain") {
     compared.references.push_back(brain_reference(dataset));

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "apps/build_info.h"
-#include "apps/evaluation.h"
+#include "apps/scoring.h"
 #include "data/paired_loader.h"
 #include "data/split_file.h"
 #include "data/training_range.h"
@@ -174,7 +174,7 @@ Dataset open_configured_dataset(Config& config, const PictureNeeds& needs) {
   };
   settle(config.model.num_classes, dataset.classes(), "model.num_classes");
   settle(config.model.in_channels, dataset.preprocessing.channels, "model.in_channels");
-  configured_protocol(config.eval, dataset.volumes, dataset.classes());  // a mistake there would show after training
+  configured_scoring(config.eval, dataset);  // a mistake there would show after training
   return dataset;
 }
 

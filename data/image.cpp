@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "data/gz_stream.h"
 #include "data/image_limits.h"
@@ -25,7 +26,14 @@ namespace {
 // picture has sixteen pixels.
 thread_local std::size_t most_bytes = 0;
 
-void* decoder_block(void* old, std::size_t bytes) { return bytes > most_bytes ? nullptr : std::realloc(old, bytes); }
+thread_local bool out_of_memory = false;  // the system refused a block that a sound picture may need
+
+void* decoder_block(void* old, std::size_t bytes) {
+  if (bytes > most_bytes) return nullptr;
+  void* const block = std::realloc(old, bytes);
+  if (!block) out_of_memory = true;
+  return block;
+}
 
 }  // namespace
 
@@ -71,6 +79,7 @@ Picture read_image(const std::string& path) {
   const int bytes = static_cast<int>(std::min<std::size_t>(file.size(), std::numeric_limits<int>::max()));
   int w = 0, h = 0, channels = 0;
   most_bytes = kDecoderBytes;
+  out_of_memory = false;
   if (stbi_info_from_memory(file.data(), bytes, &w, &h, &channels)) {
     require_plausible_extent(h, w, path);
     require_plausible_size(double(h) * w * channels, file.size(), path);
@@ -85,6 +94,7 @@ Picture read_image(const std::string& path) {
   else
     decoded = stbi_load_from_memory(file.data(), bytes, &w, &h, &channels, 0);
   const std::unique_ptr<void, decltype(&stbi_image_free)> pixels(decoded, &stbi_image_free);
+  if (!pixels && out_of_memory) throw std::bad_alloc();
   if (!pixels)
     bad_data("cannot read image", path, "an intact PNG, JPEG, BMP or TIFF",
              fmt::format("{} bytes that do not decode ({})", file.size(), stbi_failure_reason()),

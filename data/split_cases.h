@@ -14,7 +14,7 @@ class SplitCases {
 
   std::size_t size() const { return places_.size(); }
   bool empty() const { return places_.empty(); }
-  const std::string& label(std::size_t i) const { return dataset_.cases[places_[i]].label; }  // the file; may be ""
+  const Case& listed(std::size_t i) const { return dataset_.cases[places_.at(i)]; }  // as the data set has it
   // Errors (bad_data): as load_case. From one thread.
   std::shared_ptr<const PreparedCase> at(std::size_t i) const;
 

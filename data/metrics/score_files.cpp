@@ -28,6 +28,12 @@ std::string json_string(const std::string& text) {
   return s + '"';
 }
 
+std::string json_list(const std::vector<std::string>& texts) {
+  std::string s;
+  for (const std::string& text : texts) s += (s.empty() ? "" : ", ") + json_string(text);
+  return "[" + s + "]";
+}
+
 // {"1": item(1), "2": item(2), ...} over the foreground classes
 template <class Item>
 std::string by_class(int classes, const Item& item) {
@@ -105,14 +111,13 @@ std::string foreground_json(const SegmentationScores& scores) {
 
 std::string protocol_json(const SegmentationScores& scores) {
   const Protocol& p = scores.protocol();
-  std::string tolerance, notes;
+  std::string tolerance;
   for (std::size_t i = 0; i < p.nsd_tolerance.size(); ++i)
     tolerance += fmt::format("{}{}", i == 0 ? "" : ", ", json_number(p.nsd_tolerance[i]));
-  for (const std::string& note : protocol_notes(p, scores.class_names()))
-    notes += (notes.empty() ? "" : ", ") + json_string(note);
   return fmt::format(
-      R"({{"name": {}, "hd95": {}, "unit": {}, "empty": "by the protocol, and counted", "nsd_tolerance": [{}], "notes": [{}]}})",
-      json_string(p.name), json_string(name_of(p.hd95)), json_string(p.unit()), tolerance, notes);
+      R"({{"name": {}, "hd95": {}, "unit": {}, "empty": "by the protocol, and counted", "nsd_tolerance": [{}], "notes": {}}})",
+      json_string(p.name), json_string(name_of(p.hd95)), json_string(p.unit()), tolerance,
+      json_list(protocol_notes(p, scores.class_names())));
 }
 
 }  // namespace
@@ -165,18 +170,17 @@ void SegmentationScores::write_per_class_csv(const std::string& path) const {
 
 void SegmentationScores::write_summary_json(const std::string& path) const {
   const int classes = pooled_.classes();
-  std::string per_case, names, failed;
-  for (const CaseScore& c : cases_)
-    per_case +=
-        fmt::format("{}\n    {{\"metrics\": {}, \"case\": {}, \"reference_file\": {}, \"prediction_file\": {}}}",
-                    per_case.empty() ? "" : ",",
-                    by_class(classes,
-                             [&](int id) {
-                               return class_json([&](double ClassScore::*value) { return c.classes[id].*value; },
-                                                 Counts(c.confusion, id));
-                             }),
-                    json_string(c.id), json_string(c.reference_file), json_string(c.prediction_file));
-  for (const std::string& name : class_names_) names += (names.empty() ? "" : ", ") + json_string(name);
+  std::string per_case, failed;
+  for (const CaseScore& c : cases_) {
+    const std::string metrics = by_class(classes, [&](int id) {
+      return class_json([&](double ClassScore::*value) { return c.classes[id].*value; }, Counts(c.confusion, id));
+    });
+    per_case += fmt::format("{}\n    {{\"metrics\": {}, \"case\": {}, \"reference_file\": {}, \"prediction_file\": {}",
+                            per_case.empty() ? "" : ",", metrics, json_string(c.id), json_string(c.reference_file),
+                            json_string(c.prediction_file));
+    if (!c.more_reference_files.empty()) per_case += ", \"more_reference_files\": " + json_list(c.more_reference_files);
+    per_case += "}";
+  }
   for (const FailedCase& f : failed_)
     failed += fmt::format("{}{{\"case\": {}, \"error\": {}}}", failed.empty() ? "" : ", ", json_string(f.id),
                           json_string(f.error));
@@ -210,7 +214,7 @@ void SegmentationScores::write_summary_json(const std::string& path) const {
                      }));
   out += fmt::format("  \"protocol\": {},\n", protocol_json(*this));
   out += fmt::format("  \"postprocessing\": {},\n", json_string(postprocessing_));
-  out += fmt::format("  \"class_names\": [{}],\n", names);
+  out += fmt::format("  \"class_names\": {},\n", json_list(class_names_));
   out += fmt::format("  \"failed\": [{}],\n", failed);
   out += fmt::format("  \"metric_per_case\": [{}\n  ]\n}}\n", per_case);
   write_file_atomically(path, out);

@@ -40,7 +40,8 @@ struct CaseScore {
   std::string id;
   std::string reference_file, prediction_file;  // for summary.json; "" where there is no such file
   ConfusionMatrix confusion;
-  std::vector<ClassScore> classes;  // by class id, background included
+  std::vector<ClassScore> classes;                     // by class id, background included
+  std::vector<std::string> more_reference_files = {};  // masks that were united with the first
 };
 
 struct ScoreOptions {
@@ -85,8 +86,7 @@ class SegmentationScores {
         pooled_(static_cast<int>(class_names_.size())) {}
 
   void add(CaseScore score);
-  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }  // named in summary.json, in no mean
-  void set_reference_file(std::size_t i, std::string file) { cases_.at(i).reference_file = std::move(file); }
+  void add_failed(FailedCase failed) { failed_.push_back(std::move(failed)); }    // named in summary.json, in no mean
   void set_postprocessing(std::string how) { postprocessing_ = std::move(how); }  // for summary.json
   const std::vector<CaseScore>& cases() const { return cases_; }
   const std::vector<FailedCase>& failed() const { return failed_; }
@@ -113,7 +113,8 @@ class SegmentationScores {
   // measures: means over cases, _pooled where there is one; nsd_tolerance,unit,protocol.
   void write_per_class_csv(const std::string& path) const;
   // nnU-Net's keys (metric_per_case, mean, foreground_mean) and ours (pooled, std, ci95, counts, class_names, protocol,
-  // postprocessing, failed); NaN and infinity are null, as is the interval of fewer than two cases.
+  // postprocessing, failed; of a case with several masks more_reference_files); NaN and infinity are null, as is the
+  // interval of fewer than two cases.
   void write_summary_json(const std::string& path) const;
 
  private:

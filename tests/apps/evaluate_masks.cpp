@@ -144,6 +144,7 @@ TEST_CASE("evaluate: millimetres of pictures, by hand") {
   CHECK(distances("--spacing 0.5,0.25 --nsd-tolerance 0.5") == "0.500000 0.500000 0.263889 1.000000 mm mm");
   // Twice the width: 2 columns are 1 mm, and only rows are nearer. (10*1 + 2*.5 + 2*.5 + 6*1) / 36.
   CHECK(distances("--spacing 0.5 --nsd-tolerance 1") == "1.000000 1.000000 0.500000 1.000000 mm mm");
+  CHECK(distances("--set eval.spacing=[0.5,0.25] --nsd-tolerance 0.5") == "0.500000 0.500000 0.263889 1.000000 mm mm");
   CHECK(distances("--spacing 0.5,0.5 --set eval.distance=mm --protocol standard --nsd-tolerance 1") ==
         "1.000000 1.000000 0.500000 1.000000 mm mm");
 
@@ -155,14 +156,14 @@ TEST_CASE("evaluate: millimetres of pictures, by hand") {
   };
   const std::string files = "-g " + truth + " -p " + prediction;
   refuse(files + " --set eval.distance=mm", "the size of a pixel is not known");
-  for (const char* bad : {"0", "-1,1", "1,2,3", "inf"})
-    refuse(files + " --spacing=" + bad, "expected HEIGHT,WIDTH in mm or one number, greater than 0");
+  for (const char* bad : {"0", "-1,1", "inf"})
+    refuse(files + " --spacing=" + bad, "value out of range for eval.spacing");
+  refuse(files + " --spacing=1,2,3", "expected HEIGHT,WIDTH in mm or one number");
   refuse(files + " --spacing 0.5 --protocol transunet", "add --set eval.distance=mm");
   refuse(files + " --spacing 0.5 --protocol gastric --set eval.gastric_crop=none", "this protocol has no distances");
   refuse(files + " --spacing 0.5 --set eval.distance=voxel", "--spacing would change nothing");
-  refuse("-m x.gfm --spacing 1", "go with -g and -p");
   const std::string volume = std::string(GF_SOURCE_DIR) + "/tests/golden/nifti_small_u8.nii.gz";
-  refuse("-g " + volume + " -p " + volume + " --spacing 1", "--spacing is for pictures");
+  refuse("-g " + volume + " -p " + volume + " --spacing 1", "eval.spacing (--spacing) is for pictures");
 }
 
 TEST_CASE("evaluate: the call that is proposed for labels that are no classes scores them") {

@@ -218,6 +218,11 @@ TEST_CASE("experiment: rows of other settings or other data are never mixed") {
         before.at("discs.Small.alone.seed1")["made_with"]["evaluation"]);
   CHECK(after.at("discs.Small.alone.seed1")["test"] == before.at("discs.Small.alone.seed1")["test"]);
   CHECK(read_text(t / "out/runs/discs/students/Small/alone/seed1/log.txt") == log);
+  CHECK(after.at("discs.Small.alone.seed1")["distance_unit"] == "voxel");
+  REQUIRE(run(command + " --set eval.spacing=[0.5,0.5] --overwrite").code == 0);
+  after = rows_of(out);
+  CHECK(after.at("discs.Small.alone.seed1")["distance_unit"] == "mm");
+  CHECK(read_text(t / "out/runs/discs/students/Small/alone/seed1/log.txt") == log);
   REQUIRE(run(command + " --overwrite").code == 0);
 
   // One picture goes from test to train.

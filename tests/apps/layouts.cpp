@@ -47,6 +47,10 @@ void write_busi(const std::string& root) {
   fs::remove_all(root + "/discs");
 }
 
+nlohmann::json cases_of(const std::string& scores) {
+  return nlohmann::json::parse(read_text(scores + "/summary.json"))["metric_per_case"];
+}
+
 bool says(const Outcome& o, const std::string& text) { return contains(o.text, text); }
 
 }  // namespace
@@ -65,6 +69,23 @@ TEST_CASE("busi: train, split, evaluate and predict, with spaces and other bytes
   o = run("evaluate -m " + model + " -o " + t.path() + "/scores");
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK(contains(read_text(t.path() + "/scores/summary.json"), "malignant ("));
+  // The truth's files, training's scores too: each case's mask, and what was united with it.
+  int cases = 0, united = 0;
+  REQUIRE(run("evaluate -m " + model + " --split train -o " + t.path() + "/train").code == 0);
+  for (const char* part : {"/run/test", "/run/validation", "/scores", "/train"})
+    for (const nlohmann::json& c : cases_of(t.path() + part)) {
+      const std::string root = t.path() + "/Dataset_BUSI_with_GT/", id = c["case"];
+      const std::string mask = root + id.substr(0, id.find(' ')) + "/" + id + "_mask";
+      CHECK(c["reference_file"] == mask + ".png");
+      CHECK(c["prediction_file"] == "");
+      const bool two = id == "benign (1)";
+      const nlohmann::json more = two ? nlohmann::json{mask + "_1.png"} : nlohmann::json();
+      CHECK(c.value("more_reference_files", nlohmann::json()) == more);
+      ++cases;
+      united += two;
+    }
+  CHECK(cases > 24);
+  CHECK(united == 1);
 
   fs::create_directories(t.path() + "/in");
   const std::string odd = "na\xefve \xff.png";
@@ -108,6 +129,16 @@ TEST_CASE("synapse: from BTCV's volumes through convert to scores and masks that
   o = run("evaluate -m " + model + " --protocol transunet");
   CHECK_MESSAGE(o.code == 0, o.text);
   CHECK_MESSAGE(says(o, "gallbladder"), o.text);
+  // One file holds a volume's image and label, or each of its slices': then the first is named.
+  const std::string synapse = t.path() + "/Synapse/",
+                    first = cases_of(t.path() + "/run/validation")[0]["reference_file"];
+  CHECK(cases_of(t.path() + "/run/test")[0]["reference_file"] == synapse + "test_vol_h5/case0001.npy.h5");
+  CHECK_MESSAGE(first.ends_with("_slice000.npz"), first);
+  CHECK(fs::exists(first));
+  // Converted files know the size of their voxels.
+  o = run("evaluate -m " + model + " --protocol standard --spacing 3,1,1");
+  CHECK_MESSAGE(o.code == 2, o.text);
+  CHECK_MESSAGE(says(o, ".npz says the size of voxels, found [3, 1, 1]"), o.text);
   o = run("predict -m " + model + " -i " + t.path() + "/Synapse/test_vol_h5 -o " + t.path() + "/masks");
   CHECK_MESSAGE(o.code == 0, o.text);
   const NiftiHeader mask = read_nifti_header(t.path() + "/masks/case0001.nii.gz");
@@ -161,6 +192,8 @@ TEST_CASE("gastric: tiles train, middles are scored, whole masks are written") {
   // 256 x 512 pixels, half of them cancer; a sixteenth of that at a quarter of the resolution.
   CHECK(contains(read_text(t.path() + "/quarter/summary.json"), "\"n_ref\": 4096"));
   CHECK(contains(read_text(t.path() + "/whole/summary.json"), "\"n_ref\": 65536"));
+  for (const char* part : {"/run/test", "/quarter", "/whole"})
+    CHECK(cases_of(t.path() + part)[0]["reference_file"] == t.path() + "/data/test/p2.png");
   o = run("evaluate -m " + model + " --set eval.gastric_crop=authors_exact");
   CHECK_MESSAGE(o.code == 0, o.text);
   o = run("predict -m " + model + " -i " + t.path() + "/data/test/p2.bmp -o " + t.path() + "/mask.png");

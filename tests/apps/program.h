@@ -20,8 +20,9 @@ struct Outcome {
 
 inline const std::string kProgram = std::string(GF_BINARY_DIR) + "/apps/graphflow";
 
-inline Outcome run(const std::string& arguments) {
-  std::FILE* pipe = popen((kProgram + " " + arguments + " 2>&1").c_str(), "r");
+// `before`: what its shell does first, such as "ulimit -d 1000;".
+inline Outcome run(const std::string& arguments, const std::string& before = "") {
+  std::FILE* pipe = popen((before + " " + kProgram + " " + arguments + " 2>&1").c_str(), "r");
   REQUIRE(pipe);
   std::string text;
   std::array<char, 4096> buffer;

@@ -81,7 +81,10 @@ TEST_CASE("no interval of one case, of none, and where a distance is infinite") 
 TEST_CASE("summary.json: intervals per class and of the foreground, beside nnU-Net's keys") {
   SegmentationScores s({"background", "a", "b"});
   s.add(with_dice("one", 0.25, 0.5));
-  s.add(with_dice("two", 0.75, NAN));
+  CaseScore two = with_dice("two", 0.75, NAN);
+  two.reference_file = "b.png";
+  two.more_reference_files = {"b_1.png", "b \"2\".png"};
+  s.add(two);
   const TemporaryFolder folder;
   s.write_summary_json(folder / "summary.json");
   const std::string json = text_of(folder / "summary.json");
@@ -89,6 +92,11 @@ TEST_CASE("summary.json: intervals per class and of the foreground, beside nnU-N
   CHECK(json.find(R"("ci95": {"1": {"Dice": [-2.676551184, 3.676551184], "IoU": null,)") != json.npos);
   CHECK(json.find(R"("2": {"Dice": null, "IoU": null,)") != json.npos);
   CHECK(json.find(R"("foreground_ci95": {"Dice": [-1.819913388, 2.944913388],)") != json.npos);
+  CHECK(json.find(R"("case": "one", "reference_file": "", "prediction_file": ""})") != json.npos);
+  CHECK(
+      json.find(
+          R"("reference_file": "b.png", "prediction_file": "", "more_reference_files": ["b_1.png", "b \"2\".png"]})") !=
+      json.npos);
   for (const char* key : {"\"foreground_mean\": {", "\"mean\": {", "\"metric_per_case\": [", "\"TP\": ", "\"n_ref\": "})
     CHECK_MESSAGE(json.find(key) != json.npos, key);
 }
