@@ -74,21 +74,36 @@ NotFinitePlace find_not_finite(TrainingTask& task, const NotFiniteStep& step, st
   const Tracing on;
   task.trained().train();
   task.begin_step(step.step - 1);
+  // Whether `pass` went through; the place where it did not.
+  const auto passes = [&](const Module& module, const auto& pass) {
+    try {
+      pass();
+      return true;
+    } catch (const NotFiniteError& e) {
+      const NotFiniteError::Place& p = e.place();
+      const Shape& pictures = step.batches[found.micro_batch].image.shape();
+      found.what = describe(p, module);
+      if (p.shape.n == pictures.n)
+        found.sample = static_cast<std::size_t>(p.element / (p.shape.h * p.shape.w * p.shape.c));
+      return false;
+    }
+  };
+  Opponent* const opponent = task.opponent();
+  if (opponent) opponent->begin();
   for (; found.micro_batch < step.batches.size(); ++found.micro_batch) {
     Batch batch = step.batches[found.micro_batch];
     batch.image = batch.image.to(device);
     if (batch.label) batch.label = batch.label.to(device);
     finish_augmentation(batch);
-    try {
-      backward(task.objective(batch, random).total());
-    } catch (const NotFiniteError& e) {
-      const NotFiniteError::Place& p = e.place();
-      found.what = describe(p, task.trained());
-      if (p.shape.n == batch.image.shape().n)
-        found.sample = static_cast<std::size_t>(p.element / (p.shape.h * p.shape.w * p.shape.c));
+    if (!passes(task.trained(), [&] { backward(task.objective(batch, random).total()); })) return found;
+  }
+  found.micro_batch = 0;
+  for (; opponent && found.micro_batch < step.batches.size(); ++found.micro_batch)
+    if (!passes(opponent->model(), [&] { backward(opponent->turn(random).loss); })) {
+      found.what = "the discriminator's turn: " + found.what;
+      found.in_opponent = true;
       return found;
     }
-  }
   found.micro_batch = 0;
   return found;
 }

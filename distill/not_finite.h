@@ -12,10 +12,10 @@ struct NotFinitePlace {
   std::size_t micro_batch = 0;  // where the search ended
   std::optional<std::size_t> sample;  // in that batch, where the tensor has as many pictures as the batch
   bool in_data = false;               // the picture itself is not finite: no learning rate helps
-  bool in_opponent = false;           // the discriminator went first: the student's learning rate is not to blame
+  bool in_opponent = false;           // in the discriminator's turn or parameters: no rate of the student's is to blame
 };
 
-// Leaves the parameters alone, but not their gradients nor the running statistics of batch norms.
+// Leaves the parameters alone, but not their gradients nor the running statistics of batch norms and spectral norms.
 NotFinitePlace find_not_finite(TrainingTask& task, const NotFiniteStep& step, std::uint64_t seed);
 
 // image and label of every micro-batch (image0, label0, ...) and, as metadata, `what` and the names of the pictures; as

@@ -219,6 +219,9 @@ void StepRunner::take_turn() {
   StepScalars s;
   s.lr = as(DType::f32, numbers_, 3);
   s.step = as(DType::i32, numbers_, 1);
+  s.gradient_norm = opponent_->norm.view();
+  opponent_->parameters.gradient_norm(opponent_->norm);
+  copy_scalar(opponent_->norm, results_, options_.accumulate * kColumns + 1);
   opponent_->optimizer.step(s);
 }
 
@@ -270,6 +273,8 @@ StepReport StepRunner::report() {
   for (const WatchedReport& w : r.watched) check("discriminator", "term " + w.name, w.value, of_opponent);
   r.gradient_norm = read(options_.accumulate * kColumns, float{});
   check("gradient", "norm", r.gradient_norm, of_model);
+  if (opponent_)
+    check("discriminator's gradient", "norm", read(options_.accumulate * kColumns + 1, float{}), of_opponent);
   const Clock::time_point now = Clock::now(), since = std::max(p.start, last_report_);
   r.seconds = std::chrono::duration<double>(now - since).count() - p.not_training;
   last_report_ = now;

@@ -39,8 +39,8 @@ struct StepReport {
   std::vector<WatchedReport> watched;  // likewise, of the opponent; no part of the loss
 };
 
-// A step with a number that is not finite. Where its gradient was not, the optimiser left out the step
-// (kernels/optimizer.h), so that the parameters are those it began with.
+// A step with a number that is not finite. A gradient that was not changed nothing: its optimiser left out the step
+// (kernels/optimizer.h), the opponent's likewise.
 class NotFiniteStep : public Error {
  public:
   NotFiniteStep(Parts parts, std::int64_t step) : Error(ErrorKind::failure, std::move(parts)), step(step) {}
@@ -102,7 +102,12 @@ class StepRunner {
     Opponent& player;
     FlatParameters parameters;
     Optimizer optimizer;
-    explicit OpponentState(Opponent& o) : player(o), parameters(o.model()), optimizer(parameters, o.optimizer()) {}
+    Tensor norm;  // of its gradient
+    explicit OpponentState(Opponent& o)
+        : player(o),
+          parameters(o.model()),
+          optimizer(parameters, o.optimizer()),
+          norm(Tensor::zeros({}, o.model().device())) {}
   };
 
   std::vector<Batch> place(std::vector<Batch> batches);
@@ -125,7 +130,7 @@ class StepRunner {
   // i32 x 4 on the device: learning rate (a float's bits), step from 1, offset of random numbers, the opponent's rate
   Tensor numbers_;
   Tensor norm_;
-  Tensor results_;  // a row a micro-batch and a last one with the gradient norm: what is read back
+  Tensor results_;  // a row a micro-batch and a last one with the gradient norms of both: what is read back
   InputStage stage_;
   Readback readback_;
   std::deque<Pending> pending_;

@@ -279,6 +279,23 @@ TEST_CASE(
   text = error_of(run);
   CHECK_MESSAGE(text.starts_with("the discriminator is not finite: term d_teacher at step 1: expected a number"), text);
   CHECK_MESSAGE(ends_with_remedy(text), text);
+
+  // A gradient where every value is finite: the step is left out.
+  AdversarialOptions steep = narrow();
+  steep.lambda_d = 3e38;
+  Run overflowing(cpu_device(), steep, unscored);
+  const auto parameters = [&] {
+    std::vector<std::vector<float>> all;
+    for (const NamedTensor& p : overflowing.task->opponent()->model().parameters()) all.push_back(p.tensor.to_vector());
+    return all;
+  };
+  const std::vector<std::vector<float>> before = parameters();
+  text = error_of(overflowing);
+  CHECK_MESSAGE(text.starts_with("the discriminator's gradient is not finite: norm at step 1: expected a number"),
+                text);
+  CHECK_MESSAGE(text.find("first in the discriminator's turn: ") != text.npos, text);
+  CHECK_MESSAGE(ends_with_remedy(text), text);
+  CHECK(parameters() == before);
 }
 
 TEST_CASE("adversarial training: pictures too small for the discriminator are refused by their size") {
