@@ -312,7 +312,7 @@ void add_eval(Table& t, EvalConfig& e) {
   t.add("eval.distance", e.distance, one_of({"auto", "mm", "voxel"}),
         "Unit of distances; auto: the protocol's, of pictures without eval.spacing pixels");
   t.add("eval.spacing", e.spacing, above(0),
-        "Height and width of a pixel in mm, or one number for both, of pictures, whose files do not know it; slices, "
+        "Height and width of a pixel in mm, [0.5] for both, of pictures, whose files do not know it; slices, "
         "height and width of .npz and .h5 without geometry; empty: as the files say",
         {"pixel_size", "pixel_spacing", "voxel_size", "voxel_spacing", "resolution"});
   t.add("eval.nsd_tolerance", e.nsd_tolerance, at_least(0),
